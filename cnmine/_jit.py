@@ -1,0 +1,44 @@
+"""The one place that decides how kernels are compiled and where their machine code is kept."""
+
+import os
+import tempfile
+from pathlib import Path
+
+CHECKED = os.environ.get("CNMINE_CHECKED") == "1"
+
+
+def _has_cache_dir() -> bool:
+    """Whether Numba will find a place for compiled kernels: beside the package or in the user's cache.
+
+    Numba raises at import time when it finds none, so a read-only install without a home
+    directory must compile in memory instead.
+    """
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        candidates = [Path(os.environ["NUMBA_CACHE_DIR"])]
+    else:
+        # A read-only package falls back to the user's cache directory, as Numba itself does.
+        candidates = [Path(__file__).parent / "__pycache__", _user_cache_dir()]
+    return any(_is_writable(path) for path in candidates)
+
+
+def _user_cache_dir() -> Path:
+    if os.name == "nt":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
+
+
+def _is_writable(path: Path) -> bool:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return True
+    except (OSError, RuntimeError):
+        return False
+
+
+IS_CACHED = not CHECKED and _has_cache_dir()
+
+import numba  # noqa: E402  (after the cache decision: importing it takes half a second)
+
+# The on-disk cache does not know about boundscheck, so a checked run must not use it.
+kernel = numba.njit(cache=IS_CACHED, nogil=True, error_model="numpy", boundscheck=CHECKED)

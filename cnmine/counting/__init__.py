@@ -1,0 +1,1 @@
+"""Unit ids in, exact n-gram counts and neighbour statistics out."""

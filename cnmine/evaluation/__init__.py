@@ -1,0 +1,1 @@
+"""Gold and system in, figures out."""

@@ -1,0 +1,1 @@
+"""Count arrays in, association and branching statistics out."""
