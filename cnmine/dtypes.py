@@ -7,3 +7,6 @@ UNIT = np.uint16  # unit id: ids below N_BOUNDARIES are boundaries
 POSITION = np.uint32  # index of a unit in the corpus
 COUNT = np.int64
 OFFSET = np.int64  # byte offset, or row pointer of a ragged table
+
+N_BOUNDARIES = 4  # unit ids 0..3 are boundaries; see cnmine.io.units
+N_NEIGHBOUR_TALLIES = 4  # columns of NgramTable.left and .right; see cnmine.counting.table
