@@ -24,8 +24,9 @@ class SegmentationScore:
     n_gold, n_system, n_correct
         Words; a system word is correct if gold has a word of the same first and last character.
     n_oov, n_oov_correct
-        The gold words outside the training words, and those of them that were found; None without
-        training words.
+        The gold words outside the training words, and those of them that were found.
+    has_training_words
+        Whether there were any training words to tell.
     gold_lengths, system_lengths, correct_lengths
         The same counts by length of the word.
     confusions
@@ -35,8 +36,9 @@ class SegmentationScore:
     n_gold: int = 0
     n_system: int = 0
     n_correct: int = 0
-    n_oov: int | None = None
-    n_oov_correct: int | None = None
+    n_oov: int = 0
+    n_oov_correct: int = 0
+    has_training_words: bool = False
     gold_lengths: Counter[int] = field(default_factory=Counter)
     system_lengths: Counter[int] = field(default_factory=Counter)
     correct_lengths: Counter[int] = field(default_factory=Counter)
@@ -56,15 +58,15 @@ class SegmentationScore:
 
     @property
     def oov_rate(self) -> float | None:
-        return None if self.n_oov is None else share(self.n_oov, self.n_gold)
+        return share(self.n_oov, self.n_gold) if self.has_training_words else None
 
     @property
     def oov_recall(self) -> float | None:
-        return None if self.n_oov is None else share(self.n_oov_correct, self.n_oov)
+        return share(self.n_oov_correct, self.n_oov) if self.has_training_words else None
 
     @property
     def iv_recall(self) -> float | None:
-        if self.n_oov is None:
+        if not self.has_training_words:
             return None
         return share(self.n_correct - self.n_oov_correct, self.n_gold - self.n_oov)
 
@@ -72,7 +74,7 @@ class SegmentationScore:
         """The figures as JSON values, shares to four digits; OOV and IV only if training words were given."""
         report: dict = {"gold_words": self.n_gold, "system_words": self.n_system, "correct_words": self.n_correct}
         names = ["precision", "recall", "f1"]
-        if self.n_oov is not None:
+        if self.has_training_words:
             report["oov_words"] = self.n_oov
             names += ["oov_rate", "oov_recall", "iv_recall"]
         report.update((name, rounded(getattr(self, name))) for name in names)
@@ -133,9 +135,7 @@ def score_segmentation(
     >>> score_segmentation(["我 爱 北京"], ["我 爱 北 京"]).as_dict()["recall"]
     0.6667
     """
-    score = SegmentationScore()
-    if training_words is not None:
-        score.n_oov = score.n_oov_correct = 0
+    score = SegmentationScore(has_training_words=training_words is not None)
     for line_number, (gold_line, system_line) in enumerate(zip_longest(gold_lines, system_lines), 1):
         if gold_line is None or system_line is None:
             shorter = "gold" if gold_line is None else "system"
@@ -154,7 +154,7 @@ def split_words(line: str) -> list[str]:
     return [word for word in SEPARATOR.split(line) if word]
 
 
-def share(part: int | None, whole: int | None) -> float | None:
+def share(part: float, whole: int) -> float | None:
     """Part of whole, or None if there is no whole."""
     return part / whole if whole else None
 
