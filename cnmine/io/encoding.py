@@ -113,10 +113,7 @@ def _common() -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _likelihood(text: str) -> float:
-    """How much the non-ASCII characters of a text look like Chinese; mean weight per encoded byte.
-
-    Dividing by bytes, not by characters, keeps a decoding from winning by swallowing ASCII.
-    """
+    """How much the non-ASCII characters of a text look like Chinese: their mean weight."""
     simplified, traditional = _common()
     total, n_scored = 0.0, 0
     for char in text:

@@ -180,8 +180,9 @@ def _utf8_pieces(
     head = head[n_mark:]
 
     def read() -> Iterator[bytes]:
-        if head:
-            yield head
+        first = head + reader.read(max(0, block_bytes - len(head)))
+        if first:
+            yield first
         while data := reader.read(block_bytes):
             yield data
 
