@@ -16,9 +16,10 @@ MAX_RUN_BYTES = 64
 
 DONE, TABLE_FULL = -1, -2
 
-FNV_OFFSET = np.uint64(0xCBF29CE484222325)
-FNV_PRIME = np.uint64(0x100000001B3)
-HALF_WORD = np.uint64(32)
+# FNV-1a of 32 bits; in an int64 no product overflows.
+FNV_OFFSET = 0x811C9DC5
+FNV_PRIME = 0x01000193
+FNV_MASK = 0xFFFFFFFF
 
 
 @kernel
@@ -130,11 +131,11 @@ def scan_run(data, i, classes, fold, run_bytes, used):  # u1[n], u1[], u4[], u1[
 @kernel
 def find_run(slots, stops, run_bytes, n_runs, used, length):  # i4[2^k], i8[], u1[]
     """Number of the run whose bytes stand at ``used``; a run not seen before gets number ``n_runs``."""
-    value = FNV_OFFSET
+    value = np.int64(FNV_OFFSET)
     for j in range(used, used + length):
-        value = (value ^ np.uint64(run_bytes[j])) * FNV_PRIME
+        value = (value ^ np.int64(run_bytes[j])) * FNV_PRIME & FNV_MASK
     mask = slots.shape[0] - 1
-    slot = np.int64(value ^ value >> HALF_WORD) & mask
+    slot = (value ^ value >> 15) & mask
     while slots[slot] != 0:
         run = np.int64(slots[slot]) - 1
         start = stops[run - 1] if run > 0 else 0

@@ -136,7 +136,7 @@ def _engine(kind: str, name: str) -> Callable[[], Any]:
     if kind == "xz":
         return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ)
     try:
-        from compression import zstd  # Python 3.14
+        from compression import zstd  # type: ignore[import-not-found, unused-ignore]  # Python 3.14
 
         return zstd.ZstdDecompressor
     except ImportError:

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from json.encoder import encode_basestring
 from typing import Any, Protocol
 
 from cnmine.errors import UsageError
@@ -240,7 +241,9 @@ _dumps = json.JSONEncoder(ensure_ascii=False).encode
 
 def _json_value(value: Any) -> str:
     if isinstance(value, str):
-        return _dumps(value)  # takes a shortcut for text
+        return encode_basestring(value)
+    if type(value) is int:
+        return str(value)
     if isinstance(value, float):
         return _dumps(float(value)) if math.isfinite(value) else "null"
     if hasattr(value, "item"):  # NumPy scalars

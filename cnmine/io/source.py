@@ -112,22 +112,27 @@ def read_blocks(
     codec = codec_name(encoding)
     if bad_bytes not in ("stop", "skip", "replace"):
         raise UsageError(f"bad_bytes is {bad_bytes!r}; choose stop, skip or replace")
-    if jsonl_field is not None and column is not None:
-        raise UsageError("jsonl_field and column exclude each other")
-    if column is not None and column < 1:
-        raise UsageError(f"column is {column}; columns are counted from 1")
     if block_bytes < 1:
         raise UsageError(f"block_bytes is {block_bytes}; at least 1 is needed")
-    extract = None
-    if jsonl_field is not None:
-        extract = partial(_json_text, field=jsonl_field)
-    elif column is not None:
-        extract = partial(_column_text, column=column)
+    extract = _extractor(jsonl_field, column)
     # A generator of its own, so that wrong options raise at the call.
     return _read_all(sources, codec, extract, bad_bytes, block_bytes, on_notice)
 
 
 Extract = Callable[[bytes], bytes | None]
+
+
+def _extractor(jsonl_field: str | None, column: int | None) -> Extract | None:
+    """What finds the text in a line; None if the line is the text."""
+    if jsonl_field is not None and column is not None:
+        raise UsageError("jsonl_field and column exclude each other")
+    if jsonl_field is not None:
+        return partial(_json_text, field=jsonl_field)
+    if column is None:
+        return None
+    if column < 1:
+        raise UsageError(f"column is {column}; columns are counted from 1")
+    return partial(_column_text, column=column)
 
 
 def _read_all(

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,7 @@ CLOSING_BIT, OPENING_BIT = 1, 2
 RUN_BASE = 0x110000  # one above the last code point
 MAX_RUN_BYTES = _kernels.MAX_RUN_BYTES
 
+_MIN_SLOTS = 1024  # of the table of runs; grown when half full
 _LETTER_RANGES = ((0xC0, 0x250), (0x370, 0x400), (0x400, 0x530))
 _HAN_RANGES = ((0x3005, 0x3006), (0x3007, 0x3008), (0x3400, 0x4DC0), (0x4E00, 0xA000), (0x20000, 0x30000))
 _COMPATIBILITY_RANGES = ((0xF900, 0xFB00), (0x2F800, 0x2FA20))
@@ -148,45 +149,37 @@ def encode_block(
     CorpusError
         If ``bad_bytes`` is "stop" and the data is not UTF-8.
     """
-    n_slots = 1024
-    while n_slots < len(data) // 32:
-        n_slots *= 2
+    if bad_bytes not in ("stop", "skip", "replace"):
+        raise UsageError(f"bad_bytes is {bad_bytes!r}; choose stop, skip or replace")
     tables = character_tables(fold_case, fold_width)
-    while True:
-        result = _encode(data, tables, with_offsets, n_slots)
-        if isinstance(result, UnitBlock):
-            return result
-        if result == _kernels.TABLE_FULL:
-            n_slots *= 8
-            continue
-        if bad_bytes == "stop":
-            raise bad_bytes_error(name, offset + result, data[result : result + 2])
-        if bad_bytes not in ("skip", "replace"):
-            raise UsageError(f"bad_bytes is {bad_bytes!r}; choose stop, skip or replace")
-        tally = BadBytes()
-        repaired = encode_block(
-            repair_utf8(data, tally, keep_length=True),
-            fold_case=fold_case,
-            fold_width=fold_width,
-            with_offsets=with_offsets,
-        )
-        return UnitBlock(repaired.codes, repaired.runs, repaired.starts, tally.count, tally.first_offset)
+    result = _encode(data, tables, with_offsets)
+    if isinstance(result, UnitBlock):
+        return result
+    if bad_bytes == "stop":
+        raise bad_bytes_error(name, offset + result, data[result : result + 2])
+    tally = BadBytes()
+    repaired = _encode(repair_utf8(data, tally, keep_length=True), tables, with_offsets)
+    assert isinstance(repaired, UnitBlock)
+    return replace(repaired, n_bad=tally.count, bad_offset=tally.first_offset)
 
 
-def _encode(data: bytes, tables: tuple[np.ndarray, np.ndarray], with_offsets: bool, n_slots: int) -> UnitBlock | int:
+def _encode(data: bytes, tables: tuple[np.ndarray, np.ndarray], with_offsets: bool) -> UnitBlock | int:
+    """The units, or the position of the first bad byte."""
     n_bytes = len(data)
     codes = np.empty(n_bytes, CODEPOINT)
     starts = np.empty(n_bytes if with_offsets else 0, OFFSET)
     # Room behind the last run for one that turns out too long or known already.
     run_bytes = np.empty(n_bytes + 2 * MAX_RUN_BYTES, np.uint8)
-    stops = np.empty(n_slots // 2 + 1, np.int64)
     sizes = np.zeros(2, np.int64)
-    runs = (np.zeros(n_slots, np.int32), stops, run_bytes)
-    status = _kernels.encode_units(np.frombuffer(data, np.uint8), tables, codes, starts, runs, sizes)
+    n_slots, status = _MIN_SLOTS << max(0, (n_bytes // (32 * _MIN_SLOTS)).bit_length()), _kernels.TABLE_FULL
+    while status == _kernels.TABLE_FULL:
+        runs = (np.zeros(n_slots, np.int32), np.empty(n_slots // 2 + 1, np.int64), run_bytes)
+        status = _kernels.encode_units(np.frombuffer(data, np.uint8), tables, codes, starts, runs, sizes)
+        n_slots *= 8
     if status != _kernels.DONE:
         return int(status)
     n_units, n_runs = sizes.tolist()
-    bounds = [0, *stops[:n_runs].tolist()]
+    bounds = [0, *runs[1][:n_runs].tolist()]
     text = run_bytes[: bounds[-1]].tobytes()
     texts = [text[start:stop] for start, stop in pairwise(bounds)]
     # Copies, so that a kept block does not hold the whole worst-case buffer.
@@ -207,7 +200,12 @@ def encode_blocks(
 
     Parameters are those of `encode_block`.
     """
-    options = {"fold_case": fold_case, "fold_width": fold_width, "with_offsets": with_offsets, "bad_bytes": bad_bytes}
+    options: dict[str, Any] = {
+        "fold_case": fold_case,
+        "fold_width": fold_width,
+        "with_offsets": with_offsets,
+        "bad_bytes": bad_bytes,
+    }
     source: Source | None = None
     tally = BadBytes()
     for block, units in map_ordered(partial(_encode_one, **options), blocks, threads=threads):
@@ -221,8 +219,8 @@ def encode_blocks(
         on_notice(tally.report(source.name, bad_bytes))
 
 
-def _encode_one(block: Block, **options: object) -> tuple[Block, UnitBlock]:
-    return block, encode_block(block.data, name=block.source.name, offset=block.offset, **options)  # type: ignore[arg-type]
+def _encode_one(block: Block, **options: Any) -> tuple[Block, UnitBlock]:
+    return block, encode_block(block.data, name=block.source.name, offset=block.offset, **options)
 
 
 def merge_boundaries(first: int, second: int) -> int:
