@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from cnmine._jit import kernel
-from cnmine.dtypes import N_BOUNDARIES, N_NEIGHBOUR_TALLIES
+from cnmine.dtypes import N_BOUNDARIES, RUN_BASE
 
 # Key of a right refinement: group within the batch, next unit, position; sorting it keeps all three.
 GROUP_SHIFT = np.uint64(48)
@@ -19,12 +19,19 @@ VARIETY, BOUNDARY, QUOTED, TOP = 0, 1, 2, 3
 # A boundary unit is 0 + 1 (its first character closes a quotation) + 2 (its last one opens one).
 CLOSING = 1
 OPENING = 2
-ORDER_SHIFT = np.uint32(29)
 
 
 @kernel
-def count_units(units, counts):  # u2[n], i8[65536]
-    """Add the number of occurrences of every unit id to ``counts``."""
+def renumber_runs(codes, numbers):  # u4[n], u4[n_runs]
+    """Replace the number of every run within its block by its number in the corpus, in place."""
+    for i in range(codes.shape[0]):
+        if codes[i] >= RUN_BASE:
+            codes[i] = RUN_BASE + numbers[codes[i] - RUN_BASE]
+
+
+@kernel
+def count_units(units, counts):  # u2[n] or u4[n], i8[m]
+    """Add the number of occurrences of every unit id or code to ``counts``."""
     for i in range(units.shape[0]):
         counts[units[i]] += 1
 
