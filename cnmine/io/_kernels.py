@@ -129,6 +129,29 @@ def scan_run(data, i, classes, fold, run_bytes, used):  # u1[n], u1[], u4[], u1[
 
 
 @kernel
+def may_continue_run(byte, classes):  # u1[N_CLASSES]
+    """Whether a run can go on with a character that begins with this byte; true if in doubt."""
+    if byte < 0x80:
+        return classes[byte] > STRAIGHT
+    return byte < 0xE1 or byte > 0xEE  # most of what three bytes can write is Han or punctuation
+
+
+@kernel
+def fold_letters(data, i, classes, fold, run_bytes, used):  # u1[n], u1[], u4[], u1[]
+    """Copy ASCII letters and digits behind ``used``, one more than a run may have at most; return where they stop.
+
+    The simple start of `scan_run`, and nearly always all of it. Loops with few branches spare the
+    reference counts of the arrays, which cost more than the work itself.
+    """
+    stop = min(data.shape[0], i + MAX_RUN_BYTES + 1)
+    while i < stop and data[i] < 0x80 and (classes[data[i]] == LETTER or classes[data[i]] == DIGIT):
+        run_bytes[used] = fold[data[i]]
+        used += 1
+        i += 1
+    return i
+
+
+@kernel
 def find_run(slots, stops, run_bytes, n_runs, used, length):  # i4[2^k], i8[], u1[]
     """Number of the run whose bytes stand at ``used``; a run not seen before gets number ``n_runs``."""
     value = np.int64(FNV_OFFSET)
@@ -201,7 +224,10 @@ def encode_units(
         elif this >= INNER:
             n = put_boundary(codes, n, PLAIN)
         else:
-            i, length = scan_run(data, i, classes, fold, run_bytes, used)
+            start, i = i, fold_letters(data, i, classes, fold, run_bytes, used)
+            length = i - start
+            if i < data.shape[0] and (length > MAX_RUN_BYTES or may_continue_run(data[i], classes)):
+                i, length = scan_run(data, start, classes, fold, run_bytes, used)
             if length > MAX_RUN_BYTES:
                 n = put_boundary(codes, n, PLAIN)
                 continue
