@@ -1,1 +1,1 @@
-"""Count arrays in, association and branching statistics out."""
+"""Table of n-grams in; association, entropy and extension statistics out, one array aligned with its rows each."""

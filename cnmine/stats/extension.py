@@ -1,0 +1,68 @@
+"""Table of n-grams → what stands beside every n-gram, as a share of its occurrences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cnmine.counting.table import NgramTable
+from cnmine.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The neighbour tallies of one side of a table by name; see `NgramTable` for what each one counts."""
+
+    varieties: np.ndarray
+    boundaries: np.ndarray
+    quotations: np.ndarray
+    top_counts: np.ndarray
+    spreads: np.ndarray
+
+
+def neighbours(table: NgramTable, side: str) -> Neighbours:
+    """The neighbours of every n-gram on one side, "left" or "right".
+
+    Raises
+    ------
+    UsageError
+        If ``side`` is anything else.
+    """
+    if side == "left":
+        return Neighbours(*table.left.T, spreads=table.left_spreads)
+    if side == "right":
+        return Neighbours(*table.right.T, spreads=table.right_spreads)
+    raise UsageError(f"side is {side!r}; choose left or right")
+
+
+def extension_shares(table: NgramTable, side: str) -> np.ndarray:
+    """Share of the occurrences that have the most frequent neighbour unit of that side beside them.
+
+    Near 1, the n-gram is a fragment of a longer one.
+
+    Returns
+    -------
+    ``float64[n]``, 0 … 1. 0 if only boundaries stand beside it.
+    """
+    return neighbours(table, side).top_counts / table.counts
+
+
+def boundary_shares(table: NgramTable, side: str) -> np.ndarray:
+    """Share of the occurrences that have a boundary on that side.
+
+    Returns
+    -------
+    ``float64[n]``, 0 … 1.
+    """
+    return neighbours(table, side).boundaries / table.counts
+
+
+def quotation_shares(table: NgramTable, side: str) -> np.ndarray:
+    """Share of the occurrences that have a quotation mark or bracket on that side, opening left or closing right.
+
+    Returns
+    -------
+    ``float64[n]``, 0 … 1, never above the `boundary_shares`.
+    """
+    return neighbours(table, side).quotations / table.counts
