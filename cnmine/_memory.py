@@ -1,0 +1,52 @@
+"""How much memory this process may take: the machine, its control group and its own limits."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+# Version 2 of control groups, then version 1; both as a container sees them.
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_NO_LIMIT = 1 << 60  # version 1 writes a number as large as this for "none"
+
+
+def available_memory() -> int | None:
+    """Bytes that may be taken: the smallest of the free memory and the limits of control group and process.
+
+    None if the system tells nothing.
+    """
+    amounts = [_free_memory(), _cgroup_limit(), *_process_limits()]
+    return min((amount for amount in amounts if amount is not None), default=None)
+
+
+def _free_memory() -> int | None:
+    """What Linux calls available: free pages and caches that can be dropped; elsewhere all of the memory."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").split("\n"):
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+def _cgroup_limit() -> int | None:
+    for path in _CGROUP_LIMITS:
+        with contextlib.suppress(OSError, ValueError):
+            limit = int(Path(path).read_text(encoding="ascii"))  # "max" is no number
+            return limit if limit < _NO_LIMIT else None
+    return None
+
+
+def _process_limits() -> list[int]:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return []
+    limits = []
+    for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+        soft, _ = resource.getrlimit(kind)
+        if soft != resource.RLIM_INFINITY:
+            limits.append(soft)
+    return limits
