@@ -11,7 +11,7 @@ from cnmine.counting import _kernels as kernels
 from cnmine.dtypes import COUNT, N_BOUNDARIES, UNIT
 from cnmine.io.paths import Source
 from cnmine.io.source import read_blocks
-from cnmine.io.units import RUN_BASE, encode_blocks, join_blocks
+from cnmine.io.units import CLOSING_BIT, OPENING_BIT, RUN_BASE, encode_blocks, join_blocks
 
 MAX_UNITS = 65_000  # the most frequent units get an id; the rest act as boundaries
 PADDING = 8  # boundaries behind the last unit, so that no window runs past the end
@@ -122,13 +122,24 @@ def read_corpus(
     return Corpus(units, vocabulary, n_bytes, n_characters, n_rare, rare_tokens)
 
 
-def _take_pieces(
-    pieces: list[tuple[np.ndarray, bool]], unit_of_code: np.ndarray
-) -> Iterator[tuple[np.ndarray, bool]]:
+def _take_pieces(pieces: list[tuple[np.ndarray, bool]], unit_of_code: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
     """Codes → unit ids, piece by piece; gives up each piece as soon as it is translated."""
     for i, (codes, joins_previous) in enumerate(pieces):
         pieces[i] = (codes[:0], joins_previous)
-        yield unit_of_code[codes], joins_previous
+        yield _merge_boundaries(unit_of_code[codes]), joins_previous
+
+
+def _merge_boundaries(units: np.ndarray) -> np.ndarray:
+    """One boundary for each stretch of them: a rare unit beside a boundary has made two or three of one."""
+    is_boundary = units < N_BOUNDARIES
+    is_repeated = is_boundary[1:] & is_boundary[:-1]
+    if not is_repeated.any():
+        return units
+    is_first = is_boundary & ~np.append(False, is_repeated)
+    is_last = is_boundary & ~np.append(is_repeated, False)
+    # As for blocks that meet: how the first begins, how the last ends.
+    units[is_first] = (units[is_first] & CLOSING_BIT) | (units[is_last] & OPENING_BIT)
+    return units[is_first | ~is_boundary]
 
 
 def _number_units(counts: np.ndarray, run_ids: dict[bytes, int]) -> tuple[np.ndarray, list[str], int]:

@@ -19,7 +19,8 @@ options = st.fixed_dictionaries({"max_order": st.integers(1, 7), "min_count": st
 
 
 def check(table, values, expected):
-    assert values.shape == (len(table),) and values.dtype == np.float64
+    assert values.shape == (len(table),)
+    assert values.dtype == np.float64
     actual = reference.by_ngram(table, values.tolist())
     assert actual.keys() == expected.keys()
     npt.assert_allclose(list(actual.values()), [expected[ngram] for ngram in actual], atol=1e-9)

@@ -22,7 +22,8 @@ sides = st.sampled_from(["left", "right"])
 
 
 def check(table, values, expected):
-    assert values.shape == (len(table),) and values.dtype == np.float64
+    assert values.shape == (len(table),)
+    assert values.dtype == np.float64
     actual = reference.by_ngram(table, values.tolist())
     npt.assert_allclose(list(actual.values()), [expected(ngram) for ngram in actual], atol=1e-9)
 
