@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
-
-# The plain versions of the fast code lie beside the tests, which import them by name.
-for folder in (".", "unit/io"):
-    sys.path.append(str(Path(__file__).parent / folder))
 
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
