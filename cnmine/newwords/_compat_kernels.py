@@ -221,33 +221,10 @@ def _is_confirmed(text, start, stop, nodes):  # u2[n], i8, i8, u8[m, 2]
 
 
 @kernel
-def _add_word(text, start, length, count, words):  # u2[n], i8, i8, i8, i8[m, 3]
-    """Add ``count`` to a word of the table (start, length, count); return 1 if it is new, 0 otherwise."""
-    key = np.uint64(length)
-    for i in range(start, start + length):
-        key = _mix(key ^ (np.uint64(text[i]) << CODE_BITS))
-    mask = np.uint64(words.shape[0] - 1)
-    row = key & mask
-    while words[row, 2] != 0:
-        if words[row, 1] == length:
-            same = 0
-            while same < length and text[words[row, 0] + same] == text[start + same]:
-                same += 1
-            if same == length:
-                words[row, 2] += count
-                return 0
-        row = (row + np.uint64(1)) & mask
-    words[row, 0] = start
-    words[row, 1] = length
-    words[row, 2] = count
-    return 1
+def cut_words(text, start, stop, nodes, words):  # u2[n], i8, i8, u8[m, 2], i8[w, 2]
+    """Cut ``text[start:stop]`` wherever no solid n-gram covers the gap, into words (start, stop).
 
-
-@kernel
-def count_words(text, start, stop, nodes, words):  # u2[n], i8, i8, u8[m, 2], i8[w, 3] zeros
-    """Cut ``text[start:stop]`` wherever no solid n-gram covers the gap and count the confirmed words.
-
-    The part must end behind a separator. Returns the number of distinct words.
+    The part must end behind a separator. Returns the number of confirmed words.
     """
     n_words = 0
     word_start, word_stop = start, start + 1
@@ -255,18 +232,10 @@ def count_words(text, start, stop, nodes, words):  # u2[n], i8, i8, u8[m, 2], i8
         if pos == word_stop:
             is_document_end = text[word_start] == DOCUMENT_END
             if not is_document_end and _is_confirmed(text, word_start, word_stop, nodes):
-                n_words += _add_word(text, word_start, word_stop - word_start, 1, words)
+                words[n_words, 0] = word_start
+                words[n_words, 1] = word_stop
+                n_words += 1
             word_start, word_stop = pos, pos + 1
         if pos < stop:
             word_stop = max(word_stop, pos + _solid_length(text, pos, nodes))
     return n_words
-
-
-@kernel
-def merge_words(text, source, target):  # u2[n], i8[m, 3], i8[w, 3]
-    """Add the counts of one word table to another; return the number of words that were new there."""
-    n_new = 0
-    for row in range(source.shape[0]):
-        if source[row, 2] > 0:
-            n_new += _add_word(text, source[row, 0], source[row, 1], source[row, 2], target)
-    return n_new

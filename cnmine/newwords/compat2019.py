@@ -24,6 +24,7 @@ import numpy as np
 from cnmine._parallel import map_ordered
 from cnmine.errors import UsageError
 from cnmine.newwords import _compat_kernels as kernels
+from cnmine.newwords.cutting import count_segments, n_table_rows, split_text
 
 ORDER = 4
 BATCH_CHARACTERS = 1 << 20  # characters that are cleaned in one kernel call
@@ -210,42 +211,18 @@ def _sum_prefixes(strings: np.ndarray, counts: np.ndarray, length: int) -> tuple
 
 
 def _new_table(n_keys: int) -> np.ndarray:
-    return np.zeros((_n_rows(n_keys), 2), dtype=np.uint64)
-
-
-def _n_rows(n_keys: int) -> int:
-    """Power of two that leaves at least half of the rows free."""
-    return 1 << (2 * n_keys + 1).bit_length()
+    return np.zeros((n_table_rows(n_keys), 2), dtype=np.uint64)
 
 
 def _count_words(text: np.ndarray, nodes: np.ndarray, threads: int) -> np.ndarray:
     """Rows (start of one occurrence, length, count) of all words that pass the back-check."""
 
-    def count_block(span: tuple[int, int]) -> np.ndarray:
-        start, stop = span
-        words = np.zeros((_n_rows(stop - start), 3), dtype=np.int64)
-        n_words = kernels.count_words(text, start, stop, nodes, words)
-        return words[words[:, 2] > 0] if n_words else words[:0]
+    def cut(start: int, stop: int) -> np.ndarray:
+        words = np.empty((stop - start, 2), dtype=np.int64)
+        return words[: kernels.cut_words(text, start, stop, nodes, words)]
 
-    words = np.zeros((_n_rows(0), 3), dtype=np.int64)
-    n_words = 0
-    for block in map_ordered(count_block, _blocks(text), threads=threads):
-        if 2 * (n_words + len(block)) > len(words):
-            smaller, words = words, np.zeros((_n_rows(2 * (n_words + len(block))), 3), dtype=np.int64)
-            kernels.merge_words(text, smaller, words)
-        n_words += kernels.merge_words(text, block, words)
-    return words
-
-
-def _blocks(text: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Consecutive spans of the text, each ending behind a separator: no word crosses one."""
-    start = 0
-    while start < len(text):
-        stop = start + CHARACTERS_PER_BLOCK
-        while stop < len(text) and text[stop - 1] > kernels.BLANK:
-            stop += 1
-        yield start, min(stop, len(text))
-        start = stop
+    # No word crosses a separator.
+    return count_segments(text, split_text(text, int(kernels.BLANK), CHARACTERS_PER_BLOCK), cut, threads=threads)
 
 
 def _decode(text: np.ndarray, start: int, length: int) -> str:

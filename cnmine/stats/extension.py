@@ -30,9 +30,9 @@ def neighbours(table: NgramTable, side: str) -> Neighbours:
         If ``side`` is anything else.
     """
     if side == "left":
-        return Neighbours(*table.left.T, spreads=table.left_spreads)
+        return Neighbours(*table.left.T, table.left_spreads)
     if side == "right":
-        return Neighbours(*table.right.T, spreads=table.right_spreads)
+        return Neighbours(*table.right.T, table.right_spreads)
     raise UsageError(f"side is {side!r}; choose left or right")
 
 
