@@ -1,0 +1,49 @@
+"""The command ``cnmine`` itself: its subcommands, loaded when they are asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from cnmine import __version__
+
+# In working order. A module imports nothing heavy: its callback does.
+COMMANDS = {"newwords": "cnmine.cli.newwords", "evaluate": "cnmine.cli.evaluate"}
+CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are attributes ``command`` of modules."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return import_module(COMMANDS[cmd_name]).command
+
+
+@click.group(cls=LazyGroup, context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="cnmine", message="%(prog)s %(version)s")
+def group() -> None:
+    """Text mining for Chinese: finds the words that no dictionary knows yet.
+
+    Results go to standard output, everything else to standard error. Exit codes: 0 done, 2 usage, 3 input,
+    4 store, 5 resources, 130 Ctrl-C.
+
+    Every option can be set by an environment variable, CNMINE_<COMMAND>_<OPTION>:
+    CNMINE_NEWWORDS_MIN_COUNT=10. CNMINE_DEBUG=1 shows the traceback of a failure.
+
+    \b
+    Examples:
+      cnmine newwords corpus.txt
+      cat *.txt | cnmine newwords - --format jieba > userdict.txt
+
+    \b
+    Completion, in the start file of the shell:
+      bash  eval "$(_CNMINE_COMPLETE=bash_source cnmine)"
+      zsh   eval "$(_CNMINE_COMPLETE=zsh_source cnmine)"
+      fish  _CNMINE_COMPLETE=fish_source cnmine | source
+    """

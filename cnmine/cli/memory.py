@@ -1,0 +1,37 @@
+"""Whether a text fits into memory, told before the work begins."""
+
+from __future__ import annotations
+
+from cnmine._memory import available_memory
+from cnmine.cli.messages import format_size
+from cnmine.errors import ResourceError
+
+BASE_BYTES = 500_000_000  # interpreter, libraries, compiled kernels, the learner
+BYTES_PER_TEXT_BYTE = 7
+SMALL_MACHINE_BYTES = 1 << 30  # half of less than this would refuse even small files
+
+
+def memory_limit(memory: int | None) -> int | None:
+    """The limit asked for, or half of what is free; None if the system does not tell."""
+    if memory is not None:
+        return memory
+    available = available_memory()
+    return None if available is None else max(available // 2, min(available, SMALL_MACHINE_BYTES))
+
+
+def check_memory(n_bytes: int, limit: int | None) -> None:
+    """Raise a ResourceError if a text of this size would need more than the limit.
+
+    Parameters
+    ----------
+    n_bytes
+        Of the text as UTF-8, or a lower bound.
+    limit
+        Bytes; None for no limit.
+    """
+    needed = BASE_BYTES + BYTES_PER_TEXT_BYTE * n_bytes
+    if limit is not None and needed > limit:
+        raise ResourceError(
+            f"{format_size(n_bytes)} of text need about {format_size(needed)} of memory and --memory allows "
+            f"{format_size(limit)}; raise it, or give less text"
+        )

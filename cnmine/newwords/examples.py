@@ -1,0 +1,317 @@
+"""Chosen words in, stretches of text in which each of them stands out.
+
+Two steps. The positions of a word follow from the table of n-grams; of those, as many as are asked for are
+chosen by a hash of the units around them, so that the choice depends on nothing but the text. Then the
+sources are read once more for the characters, which units do not keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cnmine.dtypes import N_BOUNDARIES
+from cnmine.errors import CorpusError
+from cnmine.io.source import Block, read_blocks
+from cnmine.io.units import RUN_BASE, UnitBlock, encode_block, encode_blocks
+
+if TYPE_CHECKING:
+    from cnmine.counting.corpus import Corpus
+    from cnmine.counting.table import NgramTable
+    from cnmine.io.paths import Source
+    from cnmine.newwords.discovery import WordTable
+
+WIDTH = 20  # characters shown on each side
+CONTEXT_UNITS = 12  # units on each side that tell one occurrence from another
+_BATCH = 1 << 20  # positions looked at together
+_MARGIN_BYTES = 4 * WIDTH + 256  # of the neighbouring blocks: the width, and the longest word
+_BREAKS = str.maketrans("\t\r\v\f\0", "     ")
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT = np.uint64(29)
+
+
+def find_examples(
+    word_table: WordTable,
+    chosen: np.ndarray,
+    corpus: Corpus,
+    sources: Sequence[Source],
+    *,
+    n_examples: int = 3,
+    encoding: str = "utf-8",
+    jsonl_field: str | None = None,
+    column: int | None = None,
+    bad_bytes: str = "stop",
+    fold_case: bool = False,
+    threads: int = 1,
+    on_progress: Callable[[int], object] = lambda n: None,
+) -> list[list[str]]:
+    """Find stretches of text around words.
+
+    Parameters
+    ----------
+    word_table, corpus
+        As they were computed from ``sources``.
+    chosen
+        Rows of ``word_table``.
+    sources
+        The same as for ``corpus``; files only, because they are read again.
+    n_examples
+        Most examples of a word.
+    encoding, jsonl_field, column, bad_bytes, fold_case
+        As they were given to `read_corpus`.
+    threads
+        Worker threads; the result does not depend on it.
+    on_progress
+        Called with the number of bytes on disk read since the last call.
+
+    Returns
+    -------
+    For every chosen row up to ``n_examples`` different stretches of one line, up to ``WIDTH`` characters on each
+    side of the word. They do not depend on the order of the sources.
+
+    Raises
+    ------
+    CorpusError
+        If the sources are no longer what they were.
+
+    Notes
+    -----
+    One pass over the n-gram table and one over the sources.
+    """
+    words = [word_table.words[row] for row in chosen.tolist()]
+    found = _find_positions(words, word_table.rows[chosen], word_table.table, corpus, fold_case)
+    picked = _pick(found, corpus.units, n_examples)
+    gathered: dict[tuple[int, int], set[str]] = {}
+    options = {"fold_case": fold_case, "bad_bytes": bad_bytes, "threads": threads}
+    blocks = read_blocks(sources, encoding=encoding, jsonl_field=jsonl_field, column=column, bad_bytes=bad_bytes)
+    encoded = encode_blocks(blocks, with_offsets=True, **options)  # type: ignore[arg-type]
+    for group, text in _recover(picked, encoded, corpus, on_progress):
+        texts = gathered.setdefault(group, set())
+        texts.add(text)
+        if len(texts) > n_examples:
+            texts.remove(max(texts))
+    return _share_out(gathered, len(words), n_examples)
+
+
+@dataclass
+class _Occurrences:
+    """Places where words stand, in any order."""
+
+    positions: np.ndarray
+    words: np.ndarray  # index into the chosen words
+    lengths: np.ndarray  # in units
+    contexts: np.ndarray | None = None  # hash of what stands around
+
+    def take(self, index: np.ndarray) -> _Occurrences:
+        contexts = None if self.contexts is None else self.contexts[index]
+        return _Occurrences(self.positions[index], self.words[index], self.lengths[index], contexts)
+
+
+def _find_positions(
+    words: list[str], rows: np.ndarray, table: NgramTable, corpus: Corpus, fold_case: bool
+) -> _Occurrences:
+    """All places of all words."""
+    word_of_row = np.full(len(table), -1, dtype=np.int64)
+    in_table = np.flatnonzero(rows >= 0)
+    word_of_row[rows[in_table]] = in_table
+    parts = [*_positions_in_table(word_of_row, table)]
+    ids = corpus.ids()
+    for index in np.flatnonzero(rows < 0).tolist():
+        parts.append(_positions_of_long(words[index], index, table, corpus.units, ids, fold_case))
+    return _Occurrences(*(np.concatenate([part[i] for part in parts]) for i in range(3)))
+
+
+_Part = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def _positions_in_table(word_of_row: np.ndarray, table: NgramTable) -> Iterator[_Part]:
+    """The row that is deepest at a position stands for all its ancestors too."""
+    has_word = word_of_row >= 0
+    for order in range(2, table.max_order + 1):
+        level = table.rows_of_order(order)
+        has_word[level] |= has_word[table.parents[level]]
+    orders = table.orders()
+    empty = np.empty(0, dtype=np.int64)
+    yield empty, empty, empty
+    for start in range(0, len(table.deepest), _BATCH):
+        rows = table.deepest[start : start + _BATCH].astype(np.int64)
+        positions = np.flatnonzero((rows >= 0) & has_word[rows])
+        rows = rows[positions]
+        while len(rows):
+            words = word_of_row[rows]
+            is_word = words >= 0
+            yield positions[is_word] + start, words[is_word], orders[rows[is_word]].astype(np.int64)
+            rows = table.parents[rows].astype(np.int64)
+            goes_on = (rows >= 0) & has_word[rows]
+            positions, rows = positions[goes_on], rows[goes_on]
+
+
+def _positions_of_long(
+    word: str, index: int, table: NgramTable, units: np.ndarray, ids: dict[str, int], fold_case: bool
+) -> _Part:
+    """Places of a word that is longer than the n-grams of the table, by its beginning."""
+    spelled = encode_block(word.encode("utf-8"), fold_case=fold_case)
+    texts = [_text_of(code, spelled) for code in spelled.codes.tolist()]
+    wanted = [ids.get(text, -1) for text in texts]
+    row = table.find(wanted[: table.max_order]) if wanted and min(wanted) >= N_BOUNDARIES else -1
+    positions = np.flatnonzero(table.deepest == row) if row >= 0 else np.empty(0, dtype=np.int64)
+    for i, unit in enumerate(wanted):
+        # The corpus ends in boundaries, so a beginning near its end fails before the end is passed.
+        positions = positions[units[np.minimum(positions + i, len(units) - 1)] == unit]
+    return positions, np.full(len(positions), index), np.full(len(positions), len(wanted))
+
+
+def _text_of(code: int, block: UnitBlock) -> str:
+    if code < N_BOUNDARIES:
+        return ""
+    return chr(code) if code < RUN_BASE else block.runs[code - RUN_BASE].decode("utf-8")
+
+
+def _pick(found: _Occurrences, units: np.ndarray, n_examples: int) -> _Occurrences:
+    """The places of the ``n_examples`` contexts of each word with the smallest hashes, sorted by position."""
+    contexts = np.empty(len(found.positions), dtype=np.uint64)
+    for start in range(0, len(contexts), _BATCH):
+        batch = slice(start, start + _BATCH)
+        contexts[batch] = _hash_contexts(units, found.positions[batch], found.lengths[batch])
+    order = np.lexsort((contexts, found.words))
+    words, contexts = found.words[order], contexts[order]
+    is_new_word = np.ones(len(order), dtype=np.bool_)
+    is_new_word[1:] = words[1:] != words[:-1]
+    is_new = is_new_word.copy()
+    is_new[1:] |= contexts[1:] != contexts[:-1]
+    n_before = np.cumsum(is_new)
+    ranks = n_before - np.maximum.accumulate(np.where(is_new_word, n_before, 0))
+    kept = order[ranks < n_examples]
+    picked = _Occurrences(found.positions[kept], found.words[kept], found.lengths[kept], contexts[ranks < n_examples])
+    return picked.take(np.lexsort((picked.words, picked.positions)))
+
+
+def _hash_contexts(units: np.ndarray, positions: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Hash of the units around places, to the next boundary: beyond it may lie another line, or file."""
+    hashes = np.zeros(len(positions), dtype=np.uint64)
+    for first, step in ((positions - 1, -1), (positions + lengths, 1)):
+        is_open = np.ones(len(positions), dtype=np.bool_)
+        for distance in range(CONTEXT_UNITS):
+            at = np.clip(first + step * distance, 0, len(units) - 1)
+            neighbours = units[at].astype(np.uint64)
+            is_open &= neighbours >= N_BOUNDARIES
+            # hash = (hash + unit) * multiplier, mixed, wherever no boundary has come yet
+            mixed = (hashes + neighbours + np.uint64(1)) * _MULTIPLIER
+            hashes = np.where(is_open, mixed ^ (mixed >> _SHIFT), hashes)
+        hashes = hashes * _MULTIPLIER + np.uint64(1)
+    return hashes ^ (hashes >> _SHIFT)
+
+
+def _recover(
+    picked: _Occurrences,
+    encoded: Iterator[tuple[Block, UnitBlock]],
+    corpus: Corpus,
+    on_progress: Callable[[int], object],
+) -> Iterator[tuple[tuple[int, int], str]]:
+    """(word, context) and text of every picked place."""
+    assert picked.contexts is not None
+    ids = corpus.ids()
+    done = 0
+    for place in _place_blocks(encoded, ids, on_progress):
+        stop = int(np.searchsorted(picked.positions, place.stop))
+        for i in range(done, stop):
+            at = int(picked.positions[i]) - place.start + place.skipped
+            text = place.text_around(at, int(picked.lengths[i]))
+            yield (int(picked.words[i]), int(picked.contexts[i])), text
+        done = stop
+        if done == len(picked.positions):
+            return
+    if done < len(picked.positions):
+        raise CorpusError("the input changed while it was read; run again when nothing writes to it")
+
+
+@dataclass
+class _Place:
+    """A block and where its units stand in the corpus."""
+
+    start: int  # position of the first unit
+    stop: int
+    skipped: int  # codes of the block in front of that
+    before: bytes  # end of the previous block of the same line
+    data: bytes
+    after: bytes
+    ends: np.ndarray  # byte at which each code begins; those of the next block behind
+
+    def text_around(self, code: int, length: int) -> str:
+        first, last = int(self.ends[code]), int(self.ends[min(code + length, len(self.ends) - 1)])
+        text = self.data
+        left = text[max(0, first - _MARGIN_BYTES) : first]
+        if len(left) < _MARGIN_BYTES:
+            left = self.before + left
+        right = text[last : last + _MARGIN_BYTES]
+        if last + _MARGIN_BYTES > len(text):
+            right += self.after[max(0, last - len(text)) :]
+        word = (text + self.after if last > len(text) else text)[first:last]
+        shown = [part.decode("utf-8", "replace") for part in (left, word, right)]
+        before = shown[0].rpartition("\n")[2][-WIDTH:]
+        after = shown[2].partition("\n")[0][:WIDTH]
+        return f"{before}{shown[1]}{after}".translate(_BREAKS).strip()
+
+
+def _place_blocks(
+    encoded: Iterator[tuple[Block, UnitBlock]], ids: dict[str, int], on_progress: Callable[[int], object]
+) -> Iterator[_Place]:
+    """Count units over blocks as `join_blocks` does when the corpus is read."""
+    n_units, is_pending, before = 0, True, b""
+    for (block, units), following in _with_next(encoded):
+        on_progress(block.n_bytes_read)
+        if not block.joins_previous:
+            is_pending, before = True, b""
+        after, next_starts = b"", np.empty(0, dtype=np.int64)
+        if following is not None and following[0].joins_previous:
+            after = following[0].data[:_MARGIN_BYTES]
+            assert following[1].starts is not None
+            next_starts = following[1].starts[:_MARGIN_BYTES]
+        codes = units.codes
+        start, stop = 0, len(codes)
+        if stop and _is_boundary(codes[0], units, ids):
+            is_pending, start = True, 1
+        if start < stop:
+            n_units += is_pending
+            is_pending = _is_boundary(codes[-1], units, ids)
+            stop -= is_pending
+            assert units.starts is not None
+            size = len(block.data)
+            ends = np.concatenate([units.starts, size + next_starts, [size + len(after)]])
+            yield _Place(n_units, n_units + stop - start, start, before, block.data, after, ends)
+            n_units += stop - start
+        tail = block.data[-_MARGIN_BYTES:]
+        before = (before + tail)[-_MARGIN_BYTES:]
+
+
+def _with_next(
+    items: Iterator[tuple[Block, UnitBlock]],
+) -> Iterator[tuple[tuple[Block, UnitBlock], tuple[Block, UnitBlock] | None]]:
+    def extended() -> Iterator[tuple[Block, UnitBlock] | None]:
+        yield from items
+        yield None
+
+    for item, following in pairwise(extended()):
+        assert item is not None
+        yield item, following
+
+
+def _is_boundary(code: np.uint32, units: UnitBlock, ids: dict[str, int]) -> bool:
+    """Whether a code has no unit id: a boundary, or a unit too rare for one."""
+    return _text_of(int(code), units) not in ids
+
+
+def _share_out(gathered: dict[tuple[int, int], set[str]], n_words: int, n_examples: int) -> list[list[str]]:
+    """Up to ``n_examples`` texts of each word: first one of every context, then further ones."""
+    contexts: list[list[list[str]]] = [[] for _ in range(n_words)]
+    for (word, _), texts in sorted(gathered.items()):
+        contexts[word].append(sorted(texts))
+    shared = []
+    for groups in contexts:
+        in_turn = [group[depth] for depth in range(n_examples) for group in groups if depth < len(group)]
+        shared.append(list(dict.fromkeys(in_turn))[:n_examples])
+    return shared
