@@ -22,7 +22,7 @@ from cnmine.stats.association import min_split_pmi
 
 THRESHOLDS = (0.0, 2.0, 4.0, 6.0)
 BACK_CHECKS = ("strict", "textual", "none")
-UNITS_PER_SPAN = 1 << 17  # units that one task cuts into segments
+UNITS_PER_SPAN = 1 << 16  # units that one task cuts into segments
 
 Span = tuple[int, int]
 

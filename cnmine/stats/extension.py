@@ -29,11 +29,13 @@ def neighbours(table: NgramTable, side: str) -> Neighbours:
     UsageError
         If ``side`` is anything else.
     """
-    if side == "left":
-        return Neighbours(*table.left.T, table.left_spreads)
-    if side == "right":
-        return Neighbours(*table.right.T, table.right_spreads)
-    raise UsageError(f"side is {side!r}; choose left or right")
+    if side not in ("left", "right"):
+        raise UsageError(f"side is {side!r}; choose left or right")
+    is_left = side == "left"
+    varieties, boundaries, quotations, top_counts = (table.left if is_left else table.right).T
+    return Neighbours(
+        varieties, boundaries, quotations, top_counts, table.left_spreads if is_left else table.right_spreads
+    )
 
 
 def extension_shares(table: NgramTable, side: str) -> np.ndarray:
