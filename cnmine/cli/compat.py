@@ -65,7 +65,8 @@ def _read_documents(sources: Sequence[Source], settings: Settings, messages: Mes
     input_options: dict[str, Any] = settings.input_options()
     for source in sources:
         blocks = read_blocks([source], **input_options, on_notice=messages.notice)
-        parts, tally = [], BadBytes()
+        parts: list[str] = []
+        tally = BadBytes()
         for is_joined, group in groupby(blocks, key=lambda block: block.joins_previous):
             for block in group:
                 messages.advance(block.n_bytes_read)

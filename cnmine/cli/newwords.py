@@ -70,11 +70,9 @@ class Settings:
         return {name: getattr(self, name) for name in names}
 
 
-@click.command("newwords")
+@click.command("newwords", short_help="Find words that the dictionary does not know.")
 @options.sources
-@click.option(
-    "--method", type=click.Choice(METHODS), default="distant", help="The learned ranking, or a classical one."
-)
+@click.option("--method", type=click.Choice(METHODS), default="distant", help="How to rank.")
 @click.option("--compat-2019", is_flag=True, help="The words that word_discovery.py of 2019 finds, and their counts.")
 @click.option(
     "--min-count",
@@ -95,9 +93,7 @@ class Settings:
 @options.dictionary_options
 @click.option("--exclude", multiple=True, metavar="FILE", type=click.Path(), help="Words to leave out. Repeatable.")
 @click.option("--include-pattern", type=options.PatternType(), help="Show only words in which this matches.")
-@click.option(
-    "--examples", type=click.IntRange(min=0), default=0, help="Show so many places in the text of every word."
-)
+@click.option("--examples", type=click.IntRange(min=0), default=0, help="Places in the text to show for every word.")
 @click.option(
     "--cut-thresholds",
     type=options.NumbersType(),
@@ -332,7 +328,7 @@ def spool_source(source: Source, stack: ExitStack) -> Source:
 
     from cnmine.io.paths import open_source
 
-    copy = stack.enter_context(tempfile.NamedTemporaryFile(prefix="cnmine-"))
+    copy = stack.enter_context(tempfile.NamedTemporaryFile(prefix="cnmine-"))  # noqa: SIM115
     with open_source(source) as stream:
         shutil.copyfileobj(stream, copy, 1 << 20)
     copy.flush()

@@ -184,7 +184,7 @@ def _pick(found: _Occurrences, units: np.ndarray, n_examples: int) -> _Occurrenc
     is_new = is_new_word.copy()
     is_new[1:] |= contexts[1:] != contexts[:-1]
     n_before = np.cumsum(is_new)
-    ranks = n_before - np.maximum.accumulate(np.where(is_new_word, n_before, 0))
+    ranks: np.ndarray = n_before - np.maximum.accumulate(np.where(is_new_word, n_before, 0))
     kept = order[ranks < n_examples]
     picked = _Occurrences(found.positions[kept], found.words[kept], found.lengths[kept], contexts[ranks < n_examples])
     return picked.take(np.lexsort((picked.words, picked.positions)))
