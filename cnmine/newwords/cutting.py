@@ -72,7 +72,7 @@ def cut_words(
     A cohesion equal to the threshold is enough, as in the code of 2019; the text of 2017 asks for more.
     A run of letters and digits is one unit here, as many as it has characters there.
 
-    One pass over the units. Memory: six bytes for a row of the table, about 100 for a distinct segment.
+    One pass over the units. Memory: about 20 bytes for a row of the table and 100 for a distinct segment.
     """
     min_count = table.min_count if min_count is None else min_count
     _check_options(table, thresholds, min_count, back_check)
@@ -117,11 +117,10 @@ def _check_options(table: NgramTable, thresholds: Sequence[float], min_count: in
 
 def find_solid(table: NgramTable, thresholds: Sequence[float], min_count: int) -> np.ndarray:
     """``bool[n]``; the rows of two units and more that are frequent and reach the threshold of their length."""
-    least = np.full(table.max_order, np.inf)
+    least = np.full(table.max_order, np.inf)  # out of reach, also for single units
     least[1 : len(thresholds)] = thresholds[1:]
-    is_long = (table.orders() > 1) & (table.orders() <= len(thresholds))
     is_cohesive = min_split_pmi(table) >= np.repeat(least, np.diff(table.order_offsets))
-    return is_long & is_cohesive & (table.counts >= min_count)
+    return is_cohesive & (table.counts >= min_count)
 
 
 def _solid_lengths(table: NgramTable, is_solid: np.ndarray) -> np.ndarray:

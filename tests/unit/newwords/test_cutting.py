@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from cnmine.counting.corpus import Corpus
 from cnmine.counting.counter import count_ngrams
 from cnmine.errors import UsageError
 from cnmine.newwords import cutting
-from cnmine.newwords.cutting import BACK_CHECKS, cut_words
+from cnmine.newwords.cutting import BACK_CHECKS, count_segments, cut_words, split_text
 
 VOCABULARY = ["", "", "", "", *"的新词发现一"]
 PARTS = [[4], [5, 6], [7, 8], [5, 6, 7, 8], [4, 9, 4], [6, 8, 6, 9, 5], [0], [2], [1, 0]]
@@ -144,3 +146,21 @@ def test_cut_words__reads_read_only_arrays():
 def test_cut_words__refuses_impossible_options(options, message):
     with pytest.raises(UsageError, match=message):
         cut(corpus_of("新词"), table_count=2, **options)
+
+
+def test_count_segments__of_many_distinct_segments(threads):
+    """Tables grow and segments collide, but none are lost or mixed up."""
+    text = np.random.default_rng(0).integers(0, 40, 30_000).astype(np.uint16)
+    text[-1] = 0
+
+    def cut(start, stop):
+        bounds = [start, *(np.flatnonzero(text[start:stop] == 0) + start + 1).tolist()]
+        return np.array(list(pairwise(bounds)), dtype=np.int64).reshape(-1, 2)
+
+    spans = list(split_text(text, 0, 100))
+    assert [stop for _, stop in spans[:-1]] == [start for start, _ in spans[1:]]
+    assert all(text[stop - 1] == 0 for _, stop in spans)
+    counted = count_segments(text, spans, cut, threads=threads)
+    found = {tuple(text[start : start + length].tolist()): count for start, length, count in counted.tolist()}
+    assert found == Counter(tuple(text[start:stop].tolist()) for start, stop in cut(0, len(text)).tolist())
+    assert len(found) == len(counted)
