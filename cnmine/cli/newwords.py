@@ -145,7 +145,7 @@ def command(ctx: click.Context, **values: Any) -> None:
     settings = Settings(**values)
     given = {name for name in values if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     _refuse_conflicts(settings, given)
-    with Messages(quiet=settings.quiet, verbose=settings.verbose) as messages, ExitStack() as stack:
+    with Messages(quiet=settings.quiet, verbose=settings.verbose) as messages:
         found = options.open_sources(
             settings.sources, recursive=settings.recursive, output=settings.output, on_notice=messages.notice
         )
@@ -154,7 +154,7 @@ def command(ctx: click.Context, **values: Any) -> None:
 
             run_compat(settings, found, messages)
         else:
-            _run(settings, found, messages, stack)
+            _run(settings, found, messages)
 
 
 def _refuse_conflicts(settings: Settings, given: set[str]) -> None:
@@ -182,11 +182,9 @@ def option_name(name: str) -> str:
     return names.get(name, "--" + name.replace("_", "-"))
 
 
-def _run(settings: Settings, sources: list[Source], messages: Messages, stack: ExitStack) -> None:
+def _run(settings: Settings, sources: list[Source], messages: Messages) -> None:
     from cnmine.cli.memory import check_memory, memory_limit
     from cnmine.cli.wordlist import open_word_list
-    from cnmine.counting.corpus import read_corpus
-    from cnmine.io.source import total_bytes
     from cnmine.newwords.dictionary import load_dictionary
     from cnmine.newwords.selection import DEFAULT_MIN_SCORES
 
@@ -201,9 +199,27 @@ def _run(settings: Settings, sources: list[Source], messages: Messages, stack: E
         None if settings.no_dict else load_dictionary(settings.dict_paths or None, fold_case=settings.fold_case)
     )
     exclude = load_dictionary(settings.exclude, fold_case=settings.fold_case) if settings.exclude else frozenset()
-    word_list = stack.enter_context(open_word_list(settings, messages))
-    if settings.examples:
-        sources = [spool_source(source, stack) for source in sources]
+    with open_word_list(settings, messages) as word_list, ExitStack() as spools:
+        if settings.examples:
+            sources = [spool_source(source, spools) for source in sources]
+        corpus = _read(settings, sources, threads, messages)
+        check_memory(corpus.n_bytes, limit)
+        word_table = _discover(settings, corpus, dictionary, min_count, threads, messages)
+        chosen = _select(settings, word_table, corpus, exclude, min_count, messages)
+        examples = _examples(settings, word_table, chosen, corpus, sources, threads, messages)
+        messages.step("writing")
+        word_list.write(word_table, chosen, examples)
+    seconds = messages.seconds
+    messages.notice(
+        f"{corpus.n_characters:,} characters, {len(word_table.words):,} candidates, {len(chosen):,} words, "
+        f"{seconds:.1f} s, {corpus.n_bytes / 1e6 / seconds:.1f} MB/s"
+    )
+
+
+def _read(settings: Settings, sources: list[Source], threads: int, messages: Messages) -> Corpus:
+    from cnmine.counting.corpus import MAX_UNITS, read_corpus
+    from cnmine.io.source import total_bytes
+
     if notice := kernel_notice():
         messages.notice(notice)
     messages.step("reading", total=total_bytes(sources), unit="B")
@@ -215,18 +231,12 @@ def _run(settings: Settings, sources: list[Source], messages: Messages, stack: E
         on_progress=messages.advance,
         on_notice=messages.notice,
     )
-    check_memory(corpus.n_bytes, limit)
     if corpus.n_rare_units:
         messages.notice(
-            f"{corpus.n_rare_units:,} rare units, {corpus.n_rare_tokens:,} occurrences, are beyond the 65,000 most "
-            "frequent and part words"
+            f"{corpus.n_rare_units:,} units beyond the {MAX_UNITS:,} most frequent, {corpus.n_rare_tokens:,} "
+            "occurrences, are taken for punctuation"
         )
-    word_table = _discover(settings, corpus, dictionary, min_count, threads, messages)
-    chosen = _select(settings, word_table, corpus, exclude, min_count, messages)
-    examples = _examples(settings, word_table, chosen, corpus, sources, threads, messages)
-    word_list.write(word_table, chosen, examples)
-    messages.step("writing")
-    _summarise(messages, corpus, len(word_table.words), len(chosen))
+    return corpus
 
 
 def _discover(
@@ -322,22 +332,14 @@ def spool_source(source: Source, stack: ExitStack) -> Source:
     """A source that can be read twice: itself, or a temporary copy of what cannot be rewound."""
     if source.n_bytes is not None:
         return source
+    import os
     import shutil
     import tempfile
     from dataclasses import replace
 
     from cnmine.io.paths import open_source
 
-    copy = stack.enter_context(tempfile.NamedTemporaryFile(prefix="cnmine-"))  # noqa: SIM115
-    with open_source(source) as stream:
+    path = os.path.join(stack.enter_context(tempfile.TemporaryDirectory(prefix="cnmine-")), "input")
+    with open_source(source) as stream, open(path, "wb") as copy:
         shutil.copyfileobj(stream, copy, 1 << 20)
-    copy.flush()
-    return replace(source, path=copy.name, n_bytes=copy.tell())
-
-
-def _summarise(messages: Messages, corpus: Corpus, n_candidates: int, n_words: int) -> None:
-    seconds = messages.seconds
-    messages.notice(
-        f"{corpus.n_characters:,} characters, {n_candidates:,} candidates, {n_words:,} words, "
-        f"{seconds:.1f} s, {corpus.n_bytes / 1e6 / seconds:.1f} MB/s"
-    )
+    return replace(source, path=path, n_bytes=os.path.getsize(path))

@@ -14,10 +14,9 @@ from cnmine.io.compression import ByteReader
 from cnmine.io.encoding import SAMPLE_BYTES, bad_bytes_error, detect_encoding, find_bom
 from cnmine.io.paths import Source, open_source
 
-# What may stand behind a word: counts and tags in any order (jieba, HanLP, THUOCL).
-_FIELDS = re.compile(r"(?:[ \t]+(?:\d+(?:\.\d+)?|[a-zA-Z]{1,6}\d?))+")
+# A word and what may stand behind it: counts and tags in any order (jieba, HanLP, THUOCL).
+_ENTRY = re.compile(r"(.+?)(?:[ \t]+(?:\d+(?:\.\d+)?|[a-z]{1,6}\d?|[A-Z]g))*")
 _SIMPLE = re.compile(r"^([^ \t\n]+)(?: \d+)?(?: [a-z]{1,6})?$", re.MULTILINE)
-_BLANK = re.compile(r"[ \t]")
 # Full-width letters and compatibility ideographs, which text has folded before its words are found.
 _TO_FOLD = re.compile("[\uff01-\uff5e\uf900-\ufaff\U0002f800-\U0002fa1f]")
 
@@ -97,11 +96,8 @@ def _read_words(name: str) -> list[str]:
 
 def _take_word(line: str) -> str:
     """The word of any line: what stands before a tab, before counts and tags, or all of it."""
-    word, tab, _ = line.partition("\t")
-    if tab:
-        line = word.rstrip()
-    blank = _BLANK.search(line)
-    return line[: blank.start()] if blank and _FIELDS.fullmatch(line, blank.start()) else line
+    entry = _ENTRY.fullmatch(line.partition("\t")[0].rstrip())
+    return entry[1] if entry else ""
 
 
 def _read_text(name: str) -> str:
