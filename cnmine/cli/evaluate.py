@@ -23,7 +23,7 @@ report_format = click.option(
 )
 
 
-@click.group("evaluate")
+@click.group("evaluate", short_help="Measure word lists and segmentations.")
 def command() -> None:
     """Measure word lists and segmentations against a gold standard.
 
@@ -33,7 +33,7 @@ def command() -> None:
     """
 
 
-@command.command("newwords")
+@command.command("newwords", short_help="Measure a ranked word list.")
 @click.argument("gold", type=click.Path())
 @click.argument("ranking", type=click.Path())
 @click.option(
@@ -104,7 +104,7 @@ def newwords(
     _write_report({task: report[task] for task in dict.fromkeys(tasks)}, output_format, output)
 
 
-@command.command("segment")
+@command.command("segment", short_help="Measure a segmentation.")
 @click.argument("gold", type=click.Path())
 @click.argument("system", type=click.Path())
 @click.option(
@@ -135,7 +135,7 @@ def segment(
     _write_report({"segmentation": score.as_dict(top_confusions=top_confusions)}, output_format, output)
 
 
-@command.command("hide-half")
+@command.command("hide-half", short_help="Write half of a dictionary.")
 @click.option(
     "--dict", "dict_paths", multiple=True, metavar="FILE", type=click.Path(), help="In place of jieba's. Repeatable."
 )

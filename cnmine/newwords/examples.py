@@ -137,6 +137,8 @@ def _positions_in_table(word_of_row: np.ndarray, table: NgramTable) -> Iterator[
     orders = table.orders()
     empty = np.empty(0, dtype=np.int64)
     yield empty, empty, empty
+    if len(table) == 0:
+        return
     for start in range(0, len(table.deepest), _BATCH):
         rows = table.deepest[start : start + _BATCH].astype(np.int64)
         positions = np.flatnonzero((rows >= 0) & has_word[rows])
@@ -214,13 +216,12 @@ def _recover(
 ) -> Iterator[tuple[tuple[int, int], str]]:
     """(word, context) and text of every picked place."""
     assert picked.contexts is not None
-    ids = corpus.ids()
     done = 0
-    for place in _place_blocks(encoded, ids, on_progress):
-        stop = int(np.searchsorted(picked.positions, place.stop))
+    for place in _place_blocks(encoded, _find_boundaries(corpus), on_progress):
+        stop = int(np.searchsorted(picked.positions, place.positions[-1], side="right"))
+        codes = np.searchsorted(place.positions, picked.positions[done:stop])
         for i in range(done, stop):
-            at = int(picked.positions[i]) - place.start + place.skipped
-            text = place.text_around(at, int(picked.lengths[i]))
+            text = place.text_around(int(codes[i - done]), int(picked.lengths[i]))
             yield (int(picked.words[i]), int(picked.contexts[i])), text
         done = stop
         if done == len(picked.positions):
@@ -233,16 +234,14 @@ def _recover(
 class _Place:
     """A block and where its units stand in the corpus."""
 
-    start: int  # position of the first unit
-    stop: int
-    skipped: int  # codes of the block in front of that
+    positions: np.ndarray  # of each code of the block
     before: bytes  # end of the previous block of the same line
     data: bytes
     after: bytes
-    ends: np.ndarray  # byte at which each code begins; those of the next block behind
+    starts: np.ndarray  # byte at which each code begins; behind them those of the next block
 
     def text_around(self, code: int, length: int) -> str:
-        first, last = int(self.ends[code]), int(self.ends[min(code + length, len(self.ends) - 1)])
+        first, last = int(self.starts[code]), int(self.starts[min(code + length, len(self.starts) - 1)])
         text = self.data
         left = text[max(0, first - _MARGIN_BYTES) : first]
         if len(left) < _MARGIN_BYTES:
@@ -258,34 +257,32 @@ class _Place:
 
 
 def _place_blocks(
-    encoded: Iterator[tuple[Block, UnitBlock]], ids: dict[str, int], on_progress: Callable[[int], object]
+    encoded: Iterator[tuple[Block, UnitBlock]],
+    find_boundaries: Callable[[UnitBlock], np.ndarray],
+    on_progress: Callable[[int], object],
 ) -> Iterator[_Place]:
-    """Count units over blocks as `join_blocks` does when the corpus is read."""
-    n_units, is_pending, before = 0, True, b""
+    """Count units as they stand in the corpus: one boundary in front, and one for every stretch of them."""
+    n_units, ends_in_boundary, before = 1, True, b""
     for (block, units), following in _with_next(encoded):
         on_progress(block.n_bytes_read)
         if not block.joins_previous:
-            is_pending, before = True, b""
-        after, next_starts = b"", np.empty(0, dtype=np.int64)
-        if following is not None and following[0].joins_previous:
-            after = following[0].data[:_MARGIN_BYTES]
-            assert following[1].starts is not None
-            next_starts = following[1].starts[:_MARGIN_BYTES]
-        codes = units.codes
-        start, stop = 0, len(codes)
-        if stop and _is_boundary(codes[0], units, ids):
-            is_pending, start = True, 1
-        if start < stop:
-            n_units += is_pending
-            is_pending = _is_boundary(codes[-1], units, ids)
-            stop -= is_pending
-            assert units.starts is not None
-            size = len(block.data)
-            ends = np.concatenate([units.starts, size + next_starts, [size + len(after)]])
-            yield _Place(n_units, n_units + stop - start, start, before, block.data, after, ends)
-            n_units += stop - start
-        tail = block.data[-_MARGIN_BYTES:]
-        before = (before + tail)[-_MARGIN_BYTES:]
+            n_units, ends_in_boundary, before = n_units + (not ends_in_boundary), True, b""
+        is_boundary = find_boundaries(units)
+        if len(is_boundary):
+            is_repeated = is_boundary & np.append(ends_in_boundary, is_boundary[:-1])
+            positions = n_units - 1 + np.cumsum(~is_repeated)
+            yield _Place(positions, before, block.data, *_see_ahead(block, units, following))
+            n_units, ends_in_boundary = int(positions[-1]) + 1, bool(is_boundary[-1])
+        before = (before + block.data[-_MARGIN_BYTES:])[-_MARGIN_BYTES:]
+
+
+def _see_ahead(block: Block, units: UnitBlock, following: tuple[Block, UnitBlock] | None) -> tuple[bytes, np.ndarray]:
+    """Text behind a block on the same line, and the bytes at which the codes of both begin."""
+    after, next_starts = b"", np.empty(0, dtype=np.int64)
+    if following is not None and following[0].joins_previous and following[1].starts is not None:
+        after, next_starts = following[0].data[:_MARGIN_BYTES], following[1].starts[:_MARGIN_BYTES]
+    size = len(block.data)
+    return after, np.concatenate([units.starts, size + next_starts, [size + len(after)]])
 
 
 def _with_next(
@@ -300,9 +297,19 @@ def _with_next(
         yield item, following
 
 
-def _is_boundary(code: np.uint32, units: UnitBlock, ids: dict[str, int]) -> bool:
-    """Whether a code has no unit id: a boundary, or a unit too rare for one."""
-    return _text_of(int(code), units) not in ids
+def _find_boundaries(corpus: Corpus) -> Callable[[UnitBlock], np.ndarray]:
+    """What tells for every code of a block whether it has no unit id: a boundary, or too rare for one."""
+    if not corpus.n_rare_units:
+        return lambda block: block.codes < N_BOUNDARIES
+    ids = corpus.ids()
+    is_rare = np.ones(RUN_BASE, dtype=np.bool_)
+    is_rare[[ord(text) for text in ids if len(text) == 1]] = False
+
+    def find(block: UnitBlock) -> np.ndarray:
+        rare_runs = np.array([run.decode("utf-8") not in ids for run in block.runs], dtype=np.bool_)
+        return np.concatenate([is_rare, rare_runs])[block.codes]
+
+    return find
 
 
 def _share_out(gathered: dict[tuple[int, int], set[str]], n_words: int, n_examples: int) -> list[list[str]]:

@@ -1,0 +1,78 @@
+"""The command line in this process, and a stand-in for the discovery that takes no time."""
+
+from __future__ import annotations
+
+import sys
+import types
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from cnmine import cli
+from cnmine.counting.counter import count_ngrams
+
+
+@dataclass
+class Outcome:
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def rows(self) -> list[list[str]]:
+        return [line.split("\t") for line in self.stdout.split("\n")[:-1]]
+
+
+@pytest.fixture
+def invoke():
+    """Runs the command line on arguments; gives exit code and both streams."""
+
+    def invoke(*args, stdin=b"", env=None) -> Outcome:
+        with CliRunner().isolation(input=stdin, env=env) as streams:
+            code = cli.run([str(arg) for arg in args])
+            sys.stdout.flush()
+            out, err = (stream.getvalue().decode("utf-8") for stream in streams[:2])
+        return Outcome(code, out, err)
+
+    return invoke
+
+
+@dataclass
+class WordTable:
+    words: list
+    scores: np.ndarray
+    counts: np.ndarray
+    is_known: np.ndarray
+    columns: dict
+    rows: np.ndarray
+    table: object
+    notes: list
+
+
+@pytest.fixture
+def discovery(monkeypatch):
+    """Replaces the ranking by one that scores every bigram 1 - 1/count; keeps the arguments of its calls."""
+    calls = []
+
+    def discover_words(corpus, *, on_step=None, on_progress=None, **options):
+        calls.append(options)
+        on_step("counting")
+        table = count_ngrams(corpus.units, max_order=4, min_count=options["min_count"])
+        on_progress(len(corpus.units))
+        rows = np.arange(len(table))[table.rows_of_order(2)]
+        words = ["".join(corpus.vocabulary[u] for u in units[:2]) for units in table.units_of(rows).tolist()]
+        counts = table.counts[rows]
+        order = sorted(range(len(words)), key=lambda i: (-counts[i], words[i]))
+        words, rows, counts = [words[i] for i in order], rows[order], counts[order]
+        scores = counts.astype(np.float64) if options["method"] == "cut" else 1 - 1 / counts
+        known = np.array([word in (options["dictionary"] or ()) for word in words], dtype=np.bool_)
+        columns = {"cohesion": np.full(len(words), 1.5), "left_entropy": np.full(len(words), np.nan)}
+        return WordTable(words, scores, counts, known, columns, rows, table, ["a note"])
+
+    module = types.ModuleType("cnmine.newwords.discovery")
+    module.discover_words = discover_words
+    module.calls = calls
+    monkeypatch.setitem(sys.modules, "cnmine.newwords.discovery", module)
+    return module
