@@ -65,6 +65,10 @@ def _invoke(args: list[str]) -> int:
             group.invoke(context)
     except click.exceptions.Exit as err:  # --help, --version
         return err.exit_code
+    except OSError as err:
+        # Files are opened under their names; what has none was written by Click.
+        err.filename = err.filename or "standard output"
+        raise
     return 0
 
 

@@ -11,7 +11,7 @@ import click
 
 from cnmine.cli import options
 from cnmine.cli.messages import Messages, kernel_notice
-from cnmine.errors import UsageError
+from cnmine.errors import ResourceError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -340,6 +340,9 @@ def spool_source(source: Source, stack: ExitStack) -> Source:
     from cnmine.io.paths import open_source
 
     path = os.path.join(stack.enter_context(tempfile.TemporaryDirectory(prefix="cnmine-")), "input")
-    with open_source(source) as stream, open(path, "wb") as copy:
-        shutil.copyfileobj(stream, copy, 1 << 20)
+    try:
+        with open_source(source) as stream, open(path, "wb") as copy:
+            shutil.copyfileobj(stream, copy, 1 << 20)
+    except OSError as err:
+        raise ResourceError(f"{path}: {err.strerror}; --examples copies the input: choose a place with TMPDIR") from err
     return replace(source, path=path, n_bytes=os.path.getsize(path))
