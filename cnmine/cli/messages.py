@@ -90,9 +90,10 @@ class Messages:
         if self._is_live:
             from tqdm import tqdm
 
-            self._bar = tqdm(
-                desc=text, total=total, unit=unit, unit_scale=True, delay=PROGRESS_DELAY, leave=False, file=sys.stderr
-            )
+            # A command that has run for a while shows at once what it does now.
+            delay = max(0.0, PROGRESS_DELAY - self.seconds)
+            options = {"unit": unit, "unit_scale": True, "leave": False, "file": sys.stderr}
+            self._bar = tqdm(desc=text, total=total, delay=delay, **options)
 
     def advance(self, n: int) -> None:
         """Move the bar of the current step."""

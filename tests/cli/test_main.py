@@ -134,3 +134,35 @@ def test_show_error__colour_only_on_terminals(monkeypatch, capsys):
     monkeypatch.setenv("NO_COLOR", "1")
     messages.show_error("x")
     assert capsys.readouterr().err == "cnmine: error: x\n"
+
+
+def test_messages__bar_only_on_a_terminal_and_after_a_while(monkeypatch, capsys):
+    for is_terminal, seconds_ago, is_shown in [(False, 9, False), (True, 0, False), (True, 9, True)]:
+        monkeypatch.setattr("sys.stderr.isatty", lambda is_terminal=is_terminal: is_terminal, raising=False)
+        monkeypatch.setenv("TERM", "xterm")
+        with messages.Messages() as shown:
+            shown._started -= seconds_ago
+            shown.step("reading", total=100, unit="B")
+            shown.advance(50)
+            shown.notice("by the way")
+        err = capsys.readouterr().err
+        assert ("reading:" in err) == is_shown
+        assert "cnmine: by the way\n" in err
+
+
+def test_available_memory__least_of_all_limits(monkeypatch, tmp_path):
+    from cnmine import _memory
+
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(_memory, "_CGROUP_LIMITS", (str(tmp_path / "none"), str(limit)))
+    monkeypatch.setattr(_memory, "_free_memory", lambda: 8 << 30)
+    monkeypatch.setattr(_memory, "_process_limits", lambda: [4 << 30])
+    assert _memory.available_memory() == 4 << 30
+    limit.write_text("200000000\n")
+    assert _memory.available_memory() == 200_000_000
+    limit.write_text("9223372036854771712\n")
+    assert _memory.available_memory() == 4 << 30
+    limit.write_text("max\n")
+    assert _memory.available_memory() == 4 << 30
+    monkeypatch.undo()
+    assert _memory.available_memory() is None or _memory.available_memory() > 0
