@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cnmine.io.output import OutputFile, open_output
 from cnmine.io.rows import Column, RowWriter, make_writer
 from cnmine.newwords.dictionary import DICTIONARY_FORMATS, find_unusable, format_entries
+from cnmine.newwords.selection import take_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +39,7 @@ class WordList:
 
     def write(self, word_table: WordTable, chosen: np.ndarray, examples: list[list[str]] | None) -> None:
         """Write the chosen rows of a table."""
-        words = [word_table.words[row] for row in chosen.tolist()]
+        words = take_words(word_table, chosen)
         counts = word_table.counts[chosen].tolist()
         if self._settings.output_format in DICTIONARY_FORMATS:
             self._write_dictionary(words, counts)

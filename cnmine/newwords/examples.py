@@ -18,6 +18,7 @@ from cnmine.dtypes import N_BOUNDARIES
 from cnmine.errors import CorpusError
 from cnmine.io.source import Block, read_blocks
 from cnmine.io.units import RUN_BASE, UnitBlock, encode_block, encode_blocks
+from cnmine.newwords.selection import take_words
 
 if TYPE_CHECKING:
     from cnmine.counting.corpus import Corpus
@@ -82,7 +83,7 @@ def find_examples(
     -----
     One pass over the n-gram table and one over the sources.
     """
-    words = [word_table.words[row] for row in chosen.tolist()]
+    words = take_words(word_table, chosen)
     found = _find_positions(words, word_table.rows[chosen], word_table.table, corpus, fold_case)
     picked = _pick(found, corpus.units, n_examples)
     gathered: dict[tuple[int, int], set[str]] = {}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 # The scores from which a candidate counts as a word: the probability of a half; the published
 # thresholds of cohesion (a ratio of 30) and entropy, in nats; cutting has decided already.
-DEFAULT_MIN_SCORES = {"distant": 0.5, "cohesion": 3.4012, "entropy": 3.0, "cut": 0.0}
+DEFAULT_MIN_SCORES = {"distant": 0.5, "cohesion": math.log(30), "entropy": 3.0, "cut": 0.0}
 _HAN = "々〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _UNIT = re.compile(f"[{_HAN}]|[^{_HAN}]+")
 
@@ -71,17 +72,16 @@ def select_words(
     rows = np.flatnonzero(is_kept)
     if exclude or include_pattern is not None or min_len > 1 or max_len is not None:
         search = re.compile(include_pattern or "").search
-        rows = np.array(
-            [
-                row
-                for row in rows.tolist()
-                if (word := word_table.words[row]) not in exclude
-                and search(word)
-                and _has_length(word, min_len, max_len)
-            ],
-            dtype=np.int64,
-        )
+        words = take_words(word_table, rows)
+        passes = [word not in exclude and bool(search(word)) and _has_length(word, min_len, max_len) for word in words]
+        rows = rows[np.array(passes, dtype=np.bool_)]
     return rows[:top]
+
+
+def take_words(word_table: WordTable, rows: np.ndarray) -> list[str]:
+    """Texts of rows of the table, in one go: a table may spell its words only when asked for."""
+    words: Any = word_table.words
+    return [words[row] for row in rows.tolist()] if isinstance(words, list) else list(words[rows])
 
 
 def _has_length(word: str, min_len: int, max_len: int | None) -> bool:

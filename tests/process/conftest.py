@@ -40,11 +40,17 @@ def start():
 
 
 @pytest.fixture(scope="session")
-def text():
-    """About 300 kB that repeat words of a made-up lexicon."""
-    source = random.Random(0)
+def lexicon():
+    """Made-up words of one to four characters."""
+    source = random.Random(1)
     characters = [chr(code) for code in range(0x4E00, 0x4E00 + 600)]
-    lexicon = ["".join(source.choices(characters, k=source.randint(1, 4))) for _ in range(800)]
+    return ["".join(source.choices(characters, k=source.randint(1, 4))) for _ in range(800)]
+
+
+@pytest.fixture(scope="session")
+def text(lexicon):
+    """About 300 kB that repeat the words of the lexicon."""
+    source = random.Random(0)
     weights = [1 / (rank + 5) for rank in range(len(lexicon))]
     lines = ["".join(source.choices(lexicon, weights, k=12)) + "。" for _ in range(4000)]
     return "\n".join(lines) + "\n"

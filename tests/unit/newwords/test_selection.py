@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnmine.errors import UsageError
-from cnmine.newwords.selection import explain_empty, select_words
+from cnmine.newwords.selection import explain_empty, select_words, take_words
 
 
 def make_table(rows):
@@ -91,3 +91,13 @@ def test_select_words__matches_a_plain_loop(rows, min_score, top, include_known)
 )
 def test_explain_empty__names_the_option(rows, options, message):
     assert message in explain_empty(make_table(rows), **{"n_characters": 9, "min_count": 5, **options})
+
+
+def test_take_words__lists_and_lazy_words():
+    class Lazy:
+        def __getitem__(self, rows):
+            return [TABLE.words[row] for row in rows]
+
+    rows = np.array([4, 0])
+    assert take_words(TABLE, rows) == ["的新", "区块链"]
+    assert take_words(SimpleNamespace(words=Lazy()), rows) == ["的新", "区块链"]
