@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := $(dir $(shell $(PYTHON) -c 'import sys; print(sys.executable)'))
 
-.PHONY: check lint test test-slow-paths bench install clean
+.PHONY: check lint test test-slow-paths docs bench install clean
 
 check: lint test
 
@@ -19,6 +19,10 @@ test:
 test-slow-paths:
 	NUMBA_DISABLE_JIT=1 $(PYTHON) -m pytest -q tests/unit
 	CNMINE_CHECKED=1 $(PYTHON) -m pytest -q tests/unit
+
+# docs/cli.md, and the table of commands and the demonstration in README.md.
+docs:
+	$(PYTHON) docs/generate.py
 
 bench:
 	$(PYTHON) benchmarks/newwords_quality.py

@@ -12,9 +12,6 @@ VERSION = re.search(r'^__version__ = "([^"]+)"', (ROOT / "cnmine" / "__init__.py
 EXTRAS = {
     # Python 3.14 reads zstd itself.
     "zstd": ['zstandard>=0.22; python_version < "3.14"'],
-    # Only for comparisons; the last release does not build on newer versions.
-    "kenlm": ['kenlm>=0.2; python_version < "3.13"'],
-    "t2s": ["opencc>=1.1"],
     "test": ["pytest>=8", "hypothesis>=6.100", 'zstandard>=0.22; python_version < "3.14"'],
     "dev": ["ruff>=0.9", "mypy>=1.14", "import-linter>=2.1", "pytest-cov>=5"],
 }
@@ -30,12 +27,13 @@ setup(
     packages=find_packages(include=["cnmine", "cnmine.*"]),
     python_requires=">=3.11",
     install_requires=[
-        "click>=8.1",
+        "click>=8.2",
         "numpy>=2.0",
         "numba>=0.60",
         "jieba>=0.42.1",
         "tqdm>=4.60",
         "scikit-learn>=1.5",
+        "threadpoolctl>=3.2",
     ],
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["cnmine=cnmine.cli:main"]},

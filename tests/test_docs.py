@@ -1,14 +1,21 @@
-"""Every command explains itself: a sentence, an example, all of its options."""
+"""Every command explains itself: a sentence, an example, all of its options; and the documents keep up."""
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
+import re
 import shlex
+import sys
+from pathlib import Path
 
 import click
 import pytest
 
 from cnmine.cli.group import COMMANDS, group
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def all_commands(command, context=None):
@@ -76,3 +83,47 @@ def test_options__mean_the_same_everywhere():
                 if name.startswith("-") and not name.startswith("--"):
                     texts.setdefault(name, set()).add(parameter.opts[-1])
     assert {name: len(long) for name, long in texts.items() if len(long) > 1} == {}
+
+
+@pytest.fixture(scope="module")
+def generate():
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.path", list(sys.path))
+        spec.loader.exec_module(module)
+    return module
+
+
+def test_docs__command_line_is_up_to_date(generate):
+    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == generate.render_cli(), "run: make docs"
+
+
+def test_readme__table_of_commands_is_up_to_date(generate):
+    assert generate.replace_block(README, "commands", generate.render_commands()) == README, "run: make docs"
+
+
+def test_readme__demonstration_is_the_command_to_install_and_run(generate):
+    first = re.search(r"```sh\n(.*)\n```", README)[1]
+    assert first.endswith(f"&& .venv/bin/{generate.DEMO}")
+    assert f"$ {generate.DEMO}\nword " in README
+
+
+def test_readme__test_command_is_that_of_ci():
+    commands = re.findall(r"pip install .*pytest.*", README)
+    assert len(commands) == 1
+    assert f"\n{commands[0]}\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_readme__library_example_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    exec(compile(re.search(r"```python\n(.*?)```", README, re.DOTALL)[1], "README.md", "exec"), {})
+    lines = capsys.readouterr().out.split("\n")
+    assert len(lines) == 10 + 1
+    assert all(len(line.split(" ")) == 3 for line in lines[:-1])
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name)
+def test_documents__link_to_files_that_exist(path):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+        assert "://" in target or (path.parent / target).exists(), target
