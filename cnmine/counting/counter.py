@@ -237,9 +237,7 @@ def _refine_batch(
     keys = np.empty(n, dtype=np.uint64)
     kernels.write_right_keys(units, positions, bounds, order, keys)
     keys.sort()
-    n_children = kernels.tally_right(
-        keys, bounds, min_count, level.right[start:stop], level.right_spreads[start:stop]
-    )
+    n_children = kernels.tally_right(keys, bounds, min_count, level.right[start:stop], level.right_spreads[start:stop])
     children = np.empty((n_children, 3), dtype=np.int64)
     going_on = np.empty(n, dtype=np.uint32)
     code = np.uint32(order << 29 | start)

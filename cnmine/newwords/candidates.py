@@ -45,7 +45,7 @@ def find_known_rows(corpus: Corpus, table: NgramTable, words: Collection[str]) -
     lines = sorted(word for word in words if "\n" not in word)
     data = "\n".join(lines).encode("utf-8")
     encoded = encode_block(data, with_offsets=True, bad_bytes="skip")
-    assert encoded.starts is not None  # noqa: S101  (asked for above)
+    assert encoded.starts is not None
     ids = corpus.ids()
     unit_of_code = np.zeros(RUN_BASE + len(encoded.runs), dtype=UNIT)
     for text, unit in ids.items():
@@ -90,7 +90,7 @@ class Texts(Sequence[str]):
             return self._spell(self._rows[index : index + 1 or None])[0]
         return self._spell(self._rows[index])
 
-    def __iter__(self):  # noqa: ANN204
+    def __iter__(self):
         for start in range(0, len(self), 4096):
             yield from self[start : start + 4096]
 

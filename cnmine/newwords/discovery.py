@@ -4,24 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 from cnmine.counting.corpus import Corpus
 from cnmine.counting.counter import MAX_ORDER, count_ngrams
-from cnmine.counting.table import NgramTable
+from cnmine.counting.table import NO_ROW, NgramTable
 from cnmine.errors import UsageError
 from cnmine.newwords.candidates import Texts, find_candidates, find_known_rows
+from cnmine.newwords.cutting import THRESHOLDS, cut_words
+from cnmine.newwords.experience import EXPERIENCE, Experience
 from cnmine.newwords.features import Features, measure_candidates, reading_features
-from cnmine.newwords.unigram import read_candidates
-from cnmine.newwords.wordhood import MIN_KNOWN, guess_words, judge_words
+from cnmine.newwords.selection import split_units
+from cnmine.newwords.unigram import read_candidates, units_to_read
+from cnmine.newwords.wordhood import MIN_KNOWN, N_FITS, judge_by_dictionary
 
 METHODS = ("distant", "cohesion", "entropy", "cut")
+# Candidates that experience takes for words with less than this probability are not looked at again.
 MIN_GUESS = 0.02
+# How much the log odds learned from the dictionary weigh beside those of experience. More helps on text
+# like that of the dictionary and harms on novels; chosen on the development corpora.
+DICTIONARY_WEIGHT = 0.5
+
+
+class OnStep(Protocol):
+    """Told of every step of the work: what it is, and how many units of progress it will report."""
+
+    def __call__(self, text: str, *, total: int | None = None) -> None: ...
+
+
+def _silent(text: str, *, total: int | None = None) -> None:
+    pass
 
 
 @dataclass
 class WordTable:
+    """Every candidate of a corpus, best first; also those that the dictionary knows.
+
+    Attributes
+    ----------
+    words
+        Texts; may be spelled only when asked for.
+    scores
+        ``float64[n]``; ``distant``: probability of being a word; ``cohesion`` and ``entropy``: nats;
+        ``cut``: the count.
+    counts
+        ``int64[n]``; occurrences; ``cut``: as a segment.
+    is_known
+        ``bool[n]``; in the dictionary.
+    columns
+        ``float64[n]`` each, nan where not known: ``cohesion``, ``left_entropy``, ``right_entropy`` in nats,
+        ``npmi``, ``autonomy`` in standard deviations, and for ``distant`` ``share``, the share of the
+        occurrences that the unigram model reads as this word.
+    rows
+        ``int64[n]``; rows of ``table``, -1 for what is not in it.
+    table
+        The counts behind it all.
+    notes
+        What the user should be told about how the ranking came about.
+    """
+
     words: Sequence[str]
     scores: np.ndarray
     counts: np.ndarray
@@ -32,18 +75,207 @@ class WordTable:
     notes: list[str] = field(default_factory=list)
 
 
-def discover_words(corpus: Corpus, *, method="distant", dictionary=None, min_count=5, min_len=2, max_len=6, seed=0, threads=1,
-                   cut_thresholds=(0.0,2.0,4.0,6.0), back_check="strict",
-                   on_step: Callable[[str], None] = lambda text: None, on_progress: Callable[[int], None] = lambda n: None) -> WordTable:
-    table = count_ngrams(corpus.units, max_order=max_len, min_count=min_count, threads=threads)
+def discover_words(
+    corpus: Corpus,
+    *,
+    method: str = "distant",
+    dictionary: frozenset[str] | None,
+    min_count: int = 5,
+    min_len: int = 2,
+    max_len: int = 6,
+    seed: int = 0,
+    threads: int = 1,
+    cut_thresholds: Sequence[float] = THRESHOLDS,
+    back_check: str = "strict",
+    experience: Experience = EXPERIENCE,
+    on_step: OnStep = _silent,
+    on_progress: Callable[[int], None] = lambda n: None,
+) -> WordTable:
+    """Rank the candidates of a corpus by how sure they are words.
+
+    Parameters
+    ----------
+    corpus
+        From `read_corpus`.
+    method
+        ``distant``: what segmented corpora taught (`Experience`) together with what the words of the
+        dictionary teach in this corpus. ``cohesion``: min-split PMI. ``entropy``: the lesser of both
+        branching entropies. ``cut``: see `cut_words`.
+    dictionary
+        Known words; None for none.
+    min_count, min_len, max_len
+        Of candidates; lengths in units.
+    seed
+        Of the learner.
+    threads
+        Worker threads; the result depends neither on it nor on the order of the text.
+    cut_thresholds, back_check
+        Of ``cut``.
+    experience
+        Weights to use instead of those that come with cnmine.
+    on_step, on_progress
+        Told of every step, and of what has been done of it since the last call.
+
+    Returns
+    -------
+    All candidates; score descending, then rows of the table ascending (``cut``: then text).
+
+    Raises
+    ------
+    UsageError
+        If an option is out of its range.
+
+    Notes
+    -----
+    Time: linear in the corpus. Memory: about 20 bytes a unit and 200 bytes a frequent n-gram.
+    """
+    _check_options(method, min_len, max_len, cut_thresholds)
+    on_step("counting", total=len(corpus.units))
+    table = count_ngrams(
+        corpus.units,
+        max_order=max(max_len, len(cut_thresholds)) if method == "cut" else max_len,
+        min_count=min_count,
+        threads=threads,
+        on_progress=on_progress,
+    )
+    if method == "cut":
+        on_step("cutting", total=len(corpus.units))
+        found = cut_words(
+            corpus,
+            table,
+            thresholds=cut_thresholds,
+            back_check=back_check,
+            threads=threads,
+            on_progress=on_progress,
+        )
+        return _tabulate_segments(corpus, table, found, dictionary, min_len, max_len)
+    on_step("measuring candidates")
     rows = find_candidates(corpus, table, min_len=min_len, max_len=max_len)
-    known = find_known_rows(corpus, table, dictionary)[rows]
-    F = measure_candidates(table, rows)
-    p1 = guess_words(F, known, seed=seed)
-    scores = p1.copy()
-    k = np.flatnonzero(p1 > MIN_GUESS)
-    r = read_candidates(corpus.units, table, rows[k], p1[k], threads=threads)
-    F2 = {n: v[k] for n, v in F.items()} | reading_features(r)
-    scores[k] = MIN_GUESS+judge_words(F2, known[k], seed=seed)
-    o = np.lexsort((rows, -scores))
-    return WordTable(Texts(corpus, table, rows[o]), scores[o], table.counts[rows[o]], known[o], {}, rows[o], table)
+    is_known = find_known_rows(corpus, table, dictionary or frozenset())[rows]
+    features = measure_candidates(table, rows)
+    columns = _shown_columns(features)
+    notes: list[str] = []
+    if method == "cohesion":
+        scores = features["cohesion"].astype(np.float64)
+    elif method == "entropy":
+        scores = features["freedom"].astype(np.float64)
+    else:
+        scores, columns["share"] = _score_candidates(
+            corpus, table, rows, features, is_known if dictionary is not None else None,
+            experience, seed, threads, on_step, on_progress, notes,
+        )  # fmt: skip
+    best_first = np.lexsort((rows, -scores))
+    rows = rows[best_first]
+    return WordTable(
+        Texts(corpus, table, rows),
+        scores[best_first],
+        table.counts[rows],
+        is_known[best_first],
+        {name: column[best_first] for name, column in columns.items()},
+        rows,
+        table,
+        notes,
+    )
+
+
+def _check_options(method: str, min_len: int, max_len: int, cut_thresholds: Sequence[float]) -> None:
+    if method not in METHODS:
+        raise UsageError(f"method is {method!r}; choose one of {', '.join(METHODS)}")
+    if not 1 <= min_len <= max_len <= MAX_ORDER:
+        raise UsageError(f"lengths must be 1 to {MAX_ORDER} units, min_len at most max_len; not {min_len} to {max_len}")
+    if not 1 <= len(cut_thresholds) <= MAX_ORDER:
+        raise UsageError(f"cut_thresholds must be 1 to {MAX_ORDER} numbers, not {len(cut_thresholds)}")
+
+
+def _shown_columns(features: Features) -> dict[str, np.ndarray]:
+    names = ("cohesion", "npmi", "left_entropy", "right_entropy")
+    columns = {name: features[name].astype(np.float64) for name in names}
+    columns["autonomy"] = (features["left_autonomy"] + features["right_autonomy"]).astype(np.float64)
+    return columns
+
+
+def _score_candidates(
+    corpus: Corpus,
+    table: NgramTable,
+    rows: np.ndarray,
+    features: Features,
+    is_known: np.ndarray | None,
+    experience: Experience,
+    seed: int,
+    threads: int,
+    on_step: OnStep,
+    on_progress: Callable[[int], None],
+    notes: list[str],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probability of every candidate, and the share of its occurrences that are read as a word."""
+    scores = _sigmoid(experience.guess.log_odds(features))
+    shares = np.full(len(rows), np.nan)
+    # One-unit candidates have no inner statistics to judge by; the guess has to do.
+    kept = np.flatnonzero((scores > MIN_GUESS) & (features["length"] > 1))
+    if len(kept) == 0:
+        return scores, shares
+    on_step("reading the text with the candidates", total=units_to_read(len(corpus.units)))
+    readings = read_candidates(corpus.units, table, rows[kept], scores[kept], threads=threads, on_progress=on_progress)
+    shares[kept] = readings.shares
+    features = {name: column[kept] for name, column in features.items()} | reading_features(readings)
+    log_odds = experience.judge.log_odds(features)
+    n_known = 0 if is_known is None else int(is_known[kept].sum())
+    if is_known is not None and MIN_KNOWN <= n_known < len(kept):
+        on_step("learning from the dictionary", total=N_FITS)
+        is_known = is_known[kept]
+        log_odds += DICTIONARY_WEIGHT * judge_by_dictionary(
+            features, is_known, seed=seed, threads=threads, on_progress=on_progress
+        )
+        log_odds = experience.scale * log_odds
+        log_odds += np.where(is_known, experience.known_offset, experience.unknown_offset)
+    elif is_known is None:
+        notes.append("no dictionary: ranked by cohesion, autonomy and how the text is read, without learning from it")
+    else:
+        notes.append(
+            f"only {n_known} words of the dictionary stand out in this text, too few to learn from: "
+            "ranked by cohesion, autonomy and how the text is read"
+        )
+    scores[kept] = _sigmoid(log_odds)
+    return scores, shares
+
+
+def _sigmoid(log_odds: np.ndarray) -> np.ndarray:
+    return 1.0 / (1.0 + np.exp(-log_odds))
+
+
+def _tabulate_segments(
+    corpus: Corpus,
+    table: NgramTable,
+    found: list[tuple[str, int]],
+    dictionary: frozenset[str] | None,
+    min_len: int,
+    max_len: int,
+) -> WordTable:
+    """The segments of ``cut`` that have the right length, with the statistics of those in the table."""
+    ids = corpus.ids()
+    words, counts, rows = [], [], []
+    for word, count in found:
+        units = [ids[unit] for unit in split_units(word)]
+        if min_len <= len(units) <= max_len:
+            words.append(word)
+            counts.append(count)
+            rows.append(table.find(units))
+    row_array = np.array(rows, dtype=np.int64)
+    is_counted = row_array != NO_ROW
+    columns = {}
+    if is_counted.any():
+        measured = _shown_columns(measure_candidates(table, row_array[is_counted]))
+        for name, column in measured.items():
+            columns[name] = np.full(len(words), np.nan)
+            columns[name][is_counted] = column
+    known = dictionary or frozenset()
+    count_array = np.array(counts, dtype=np.int64)
+    return WordTable(
+        words,
+        count_array.astype(np.float64),
+        count_array,
+        np.array([word in known for word in words], dtype=np.bool_),
+        columns,
+        row_array,
+        table,
+    )

@@ -84,8 +84,13 @@ def take_words(word_table: WordTable, rows: np.ndarray) -> list[str]:
     return [words[row] for row in rows.tolist()] if isinstance(words, list) else list(words[rows])
 
 
+def split_units(word: str) -> list[str]:
+    """The units of a word: Han characters, and runs of letters and digits."""
+    return _UNIT.findall(word)
+
+
 def _has_length(word: str, min_len: int, max_len: int | None) -> bool:
-    n_units = len(_UNIT.findall(word))
+    n_units = len(split_units(word))
     return n_units >= min_len and (max_len is None or n_units <= max_len)
 
 

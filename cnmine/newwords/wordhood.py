@@ -1,22 +1,27 @@
-"""Features of candidates and the marks of a dictionary in, the probability that each is a word out.
+"""Features of candidates and the marks of a dictionary in, the log odds that each is a word out.
 
 The words of the dictionary that occur in the corpus are labelled examples of how a word behaves in this
-corpus; all other candidates are unlabelled: most of them are no words, some are the words we look for
-(positive-unlabelled learning, Elkan & Noto 2008). Every candidate is scored by a model that has not
-seen it (cross-fitting).
+corpus. All other candidates are unlabelled: most of them are no words, some are the words we look for.
+This is learning from positive and unlabelled examples (Elkan & Noto 2008). Every candidate is scored by
+models that have not seen it (cross-fitting).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
 import numpy as np
 
+from cnmine._parallel import map_ordered
 from cnmine.newwords.features import DIRECTIONS, READING, ROBUST, STATISTICS, Features, stack
 
-N_FOLDS = 4
-MAX_TRAINING = 60_000  # examples of one fit; more change the ranking by less than the seed does
-MIN_KNOWN = 50  # dictionary words in the corpus; with fewer nothing can be learned
+MIN_KNOWN = 50  # dictionary words in the corpus; with fewer there is nothing to learn from
+N_FOLDS = 3
+MAX_EXAMPLES = 60_000  # of one fit
 TREES = {
-    "max_iter": 80,
+    "max_iter": 60,
     "learning_rate": 0.1,
     "max_leaf_nodes": 15,
     "min_samples_leaf": 20,
@@ -24,96 +29,151 @@ TREES = {
     "early_stopping": False,
 }
 VIEWS = ((*ROBUST, *READING), (*STATISTICS, *READING))
+N_FITS = N_FOLDS * (1 + len(VIEWS))
+# The share of words that the dictionary knows is estimated per length and kept within these bounds.
+MIN_COVERAGE, MAX_COVERAGE = 0.02, 0.98
+MIN_TOP = 20
 
 
-def guess_words(features: Features, is_known: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """A first guess by logistic regression on statistics alone.
+def judge_by_dictionary(
+    features: Features,
+    is_known: np.ndarray,
+    *,
+    seed: int = 0,
+    threads: int = 1,
+    on_progress: Callable[[int], None] = lambda n: None,
+) -> np.ndarray:
+    """Log odds that a candidate is a word, if the dictionary does not know it, learned from what it knows.
 
-    Returns
-    -------
-    ``float64[n]``; probability of being in the dictionary.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    folds, is_sampled = _plan(is_known, seed)
-    names = GUESS_FEATURES
-    matrix = stack(features, names)
-    center, spread = matrix[is_sampled].mean(axis=0), matrix[is_sampled].std(axis=0) + 1e-6
-    guesses = np.empty(len(is_known))
-    models = []
-    for fold in range(N_FOLDS):
-        chosen = is_sampled & (folds != fold)
-        model = LogisticRegression(C=0.1, max_iter=200)
-        models.append(model.fit(_expand(matrix[chosen], center, spread), is_known[chosen]))
-    for start in range(0, len(guesses), PREDICT_ROWS):
-        part = slice(start, start + PREDICT_ROWS)
-        expanded = _expand(matrix[part], center, spread)
-        for fold, model in enumerate(models):
-            mine = folds[part] == fold
-            guesses[part][mine] = model.predict_proba(expanded[mine])[:, 1]
-    return guesses
-
-
-GUESS_FEATURES = STATISTICS
-PREDICT_ROWS = 1 << 16
-
-
-def _expand(matrix: np.ndarray, center: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Standardized features and their squares: most are best in the middle of their range."""
-    standard = np.clip((matrix - center) / spread, -4, 4)
-    return np.concatenate([standard, standard**2], axis=1)
-
-
-def judge_words(features: Features, is_known: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """Probability of being in the dictionary, by gradient boosted trees under monotonic constraints.
-
-    The mean of the log odds of two views: the robust features, and all. Each view is fitted twice; in the
-    second round an unlabelled candidate that looks like a word counts less as an example of a non-word.
+    Parameters
+    ----------
+    features
+        Of `measure_candidates` and `reading_features` together.
+    is_known
+        ``bool[n]``; candidates that the dictionary knows.
+    seed
+        Of folds, examples and trees.
+    threads
+        Fits at a time; the result does not depend on it.
+    on_progress
+        Called with 1 after every of the ``N_FITS`` fits.
 
     Returns
     -------
-    ``float64[n]``.
+    ``float64[n]``. For a word of the dictionary the same, from a model that did not know it for one.
+
+    Notes
+    -----
+    With s = P(in the dictionary | features) and c = P(in the dictionary | word), an unknown candidate is a
+    word with the odds s / (1 - s) · (1 - c) / c (Elkan & Noto 2008, section 3): where the dictionary knows
+    nearly all words, what it does not know is hardly one, however good it looks. We leave the paper in that
+    c depends on the length: a dictionary knows most words of two units but few longer ones.
     """
-    folds, is_sampled = _plan(is_known, seed)
+    probabilities = _probability_of_entry(features, is_known, seed, threads, on_progress)
+    lengths = features["length"].astype(np.int64)
+    coverage = estimate_coverage(probabilities, is_known, lengths)[lengths]
+    return np.log(probabilities / (1.0 - probabilities) * (1.0 - coverage) / coverage)
+
+
+def _probability_of_entry(
+    features: Features, is_known: np.ndarray, seed: int, threads: int, on_progress: Callable[[int], None]
+) -> np.ndarray:
+    """Probability of being in the dictionary, by boosted trees that must follow ``DIRECTIONS``.
+
+    A first fit to the robust features tells which unlabelled candidates look like words; each of these is
+    dropped from the examples with the probability that it is one. Then each view of the features is fitted;
+    the result is the mean of their log odds.
+    """
+    matrices = [stack(features, names) for names in VIEWS]
+    directions = [[DIRECTIONS[name] for name in names] for names in VIEWS]
+    folds, is_drawn = _draw_folds(len(is_known), seed)
+
+    def cross_fit(views: list[int], is_example: np.ndarray) -> np.ndarray:
+        def fit(task: tuple[int, int]) -> np.ndarray:
+            view, fold = task
+            chosen = is_example & (folds != fold)
+            return _fit_and_predict(matrices[view], is_known, chosen, folds == fold, directions[view], seed)
+
+        results = np.empty((len(VIEWS), len(is_known)))
+        tasks = list(product(views, range(N_FOLDS)))
+        for (view, fold), probabilities in zip(tasks, map_ordered(fit, tasks, threads=threads), strict=True):
+            results[view, folds == fold] = probabilities
+            on_progress(1)
+        return results
+
+    first = cross_fit([0], is_drawn)[0]
+    # Dropping at random does what a weight would do; weights make the learner several times slower.
     luck = np.random.default_rng((seed, 1)).random(len(is_known))
-    log_odds = np.zeros(len(is_known))
-    for names in VIEWS:
-        matrix = stack(features, names)
-        directions = [DIRECTIONS[name] for name in names]
-        first = _cross_fit(matrix, is_known, directions, folds, is_sampled, seed)
-        # Dropping at random instead of weighing: weights slow the learner down fivefold.
-        is_example = is_sampled & (is_known | (luck >= first))
-        second = _cross_fit(matrix, is_known, directions, folds, is_example, seed)
-        log_odds += np.log(second / (1.0 - second))
-    return 1.0 / (1.0 + np.exp(-log_odds / len(VIEWS)))
+    second = cross_fit([0, 1], is_drawn & (is_known | (luck >= first)))
+    log_odds = np.log(second / (1.0 - second)).mean(axis=0)
+    return 1.0 / (1.0 + np.exp(-log_odds))
 
 
-def _plan(is_known: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def estimate_coverage(probabilities: np.ndarray, is_known: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Share of the words of each length that the dictionary knows, in this corpus.
+
+    Estimated where words are surest: among as many of the candidates of that length that look most like
+    words as the dictionary has words among them (cf. Elkan & Noto 2008, section 2, estimator e3).
+
+    Parameters
+    ----------
+    probabilities
+        ``float64[n]``; of being in the dictionary.
+    is_known
+        ``bool[n]``.
+    lengths
+        ``int[n]``, units.
+
+    Returns
+    -------
+    ``float64[max(lengths) + 1]``; coverage of every length, within ``MIN_COVERAGE`` … ``MAX_COVERAGE``.
+    """
+    coverage = np.full(int(lengths.max(initial=0)) + 1, 0.5)
+    for length in np.unique(lengths):
+        rows = np.flatnonzero(lengths == length)
+        n_top = min(max(int(is_known[rows].sum()), MIN_TOP), len(rows))
+        top = rows[np.lexsort((rows, -probabilities[rows]))[:n_top]]
+        coverage[length] = (is_known[top].sum() + 1) / (n_top + 2)
+    return np.clip(coverage, MIN_COVERAGE, MAX_COVERAGE)
+
+
+def _draw_folds(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Fold of every candidate, and which ones are drawn as examples."""
     generator = np.random.default_rng(seed)
-    folds = generator.integers(0, N_FOLDS, len(is_known), dtype=np.uint8)
-    is_sampled = np.ones(len(is_known), dtype=np.bool_)
-    limit = MAX_TRAINING * N_FOLDS // (N_FOLDS - 1)
-    if len(is_known) > limit:
-        is_sampled = generator.random(len(is_known)) < limit / len(is_known)
-    return folds, is_sampled
+    folds = generator.integers(0, N_FOLDS, n, dtype=np.uint8)
+    limit = MAX_EXAMPLES * N_FOLDS // (N_FOLDS - 1)
+    return folds, generator.random(n) < limit / max(n, 1)
 
 
-def _cross_fit(
+def _fit_and_predict(
     matrix: np.ndarray,
     is_known: np.ndarray,
-    directions: list[int],
-    folds: np.ndarray,
     is_example: np.ndarray,
+    is_scored: np.ndarray,
+    directions: list[int],
     seed: int,
 ) -> np.ndarray:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    probabilities = np.empty(len(is_known))
-    for fold in range(N_FOLDS):
-        chosen = is_example & (folds != fold)
-        model = HistGradientBoostingClassifier(monotonic_cst=directions, random_state=seed, **TREES)
-        model.fit(matrix[chosen], is_known[chosen])
-        mine = folds == fold
-        probabilities[mine] = model.predict_proba(matrix[mine])[:, 1]
+    labels = is_known[is_example]
+    if labels.all() or not labels.any():
+        return np.full(int(is_scored.sum()), 0.5)
+    model = HistGradientBoostingClassifier(monotonic_cst=directions, random_state=seed, **TREES)
+    # One fit a thread: the learner's own threads wait for one another by spinning, which takes minutes
+    # on a machine with other work to do.
+    with _openmp().limit(limits=1, user_api="openmp"):
+        model.fit(matrix[is_example], labels)
+        probabilities = model.predict_proba(matrix[is_scored])[:, 1]
     return np.clip(probabilities, 1e-9, 1 - 1e-9)
+
+
+_controllers: list[Any] = []
+
+
+def _openmp() -> Any:
+    """The thread pools of the process; looking for them takes long, so it is done once."""
+    if not _controllers:
+        from threadpoolctl import ThreadpoolController
+
+        _controllers.append(ThreadpoolController())
+    return _controllers[0]
