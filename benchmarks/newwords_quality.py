@@ -16,8 +16,10 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gold_sets
+import left_out
 import numpy as np
 import protocol
 import runs
@@ -29,6 +31,7 @@ from cnmine.newwords.compat2019 import discover_compat_2019
 from cnmine.newwords.cutting import cut_words
 from cnmine.newwords.dictionary import load_dictionary
 from cnmine.newwords.discovery import discover_words
+from cnmine.newwords.experience import EXPERIENCE
 from cnmine.stats.association import npmi
 
 HEADER = (
@@ -45,13 +48,10 @@ class Settings:
     tasks: Sequence[str]
     seeds: Sequence[int]
     threads: int
+    data: Path
 
 
-def rank_learned(task: Task, known: Collection[str], seed: int, threads: int) -> Ranking:
-    return rank_discovered("distant", task, known, threads, seed=seed)
-
-
-def rank_discovered(method: str, task: Task, known: Collection[str], threads: int, **options: int) -> Ranking:
+def rank_discovered(method: str, task: Task, known: Collection[str], threads: int, **options: Any) -> Ranking:
     """The whole ranking of a method of the library, known words included."""
     found = discover_words(
         task.corpus,
@@ -88,14 +88,16 @@ CLASSICAL: dict[str, Callable[[Task, int], Ranking]] = {
     "frequency": lambda task, _: rank_by_column(lambda table: table.counts, task),
     "npmi": lambda task, _: rank_by_column(npmi, task),
 }
-METHODS = ("distant", *CLASSICAL)
+# "distant-shipped": with the weights that come with cnmine, on sets whose gold is in these weights.
+LEARNED = ("distant", "distant-shipped")
+METHODS = (*LEARNED, *CLASSICAL)
 
 
 def measure_set(task: Task, dictionary: frozenset[str], settings: Settings) -> Iterator[dict]:
     """A record for every method, task and seed."""
     names = [name for name in settings.tasks if name in task.tasks]
     for method in settings.methods:
-        measure = measure_learned if method == "distant" else measure_classical
+        measure = measure_learned if method in LEARNED else measure_classical
         for record in measure(method, task, names, dictionary, settings):
             yield {
                 "set": task.name,
@@ -109,17 +111,32 @@ def measure_learned(
     method: str, task: Task, names: Sequence[str], dictionary: frozenset[str], settings: Settings
 ) -> Iterator[dict]:
     """One run with the whole dictionary for every seed, and one with half of it for *hidden-half*."""
+    experience, left_out_sets = EXPERIENCE, []
+    if method == "distant-shipped" and not left_out.is_fitted(task.name):
+        return
+    if method == "distant" and left_out.is_fitted(task.name):
+        family = left_out.family_of(task.name)
+        experience, left_out_sets = left_out.fit_without(family, settings.data), sorted(family)
+        if experience is None:
+            runs.report(f"{task.name}: distant skipped, no other segmented corpora to fit it on")
+            return
+
+    def rank(known: Collection[str], seed: int) -> tuple[Ranking, float]:
+        return timed(
+            lambda: rank_discovered("distant", task, known, settings.threads, seed=seed, experience=experience)
+        )
+
+    shared = {"fitted_without": left_out_sets}
     for seed in settings.seeds:
         if visible_names := [name for name in names if name != "hidden-half"]:
-            ranking, seconds = timed(lambda seed=seed: rank_learned(task, dictionary, seed, settings.threads))
+            ranking, seconds = rank(dictionary, seed)
             scores = evaluate_new_words(ranking, task.gold, dictionary_words=dictionary, tasks=visible_names)
             for name in visible_names:
-                yield describe(name, seed, scores[name], seconds)
+                yield describe(name, seed, scores[name], seconds) | shared
         if "hidden-half" in names:
-            half = frozenset(hide_half(dictionary, seed)[0])
-            ranking, seconds = timed(lambda half=half, seed=seed: rank_learned(task, half, seed, settings.threads))
+            ranking, seconds = rank(hide_half(dictionary, seed)[0], seed)
             score = evaluate_hidden_half(ranking, task.gold, dictionary, seed=seed)
-            yield describe("hidden-half", seed, score, seconds)
+            yield describe("hidden-half", seed, score, seconds) | shared
 
 
 def measure_classical(
@@ -185,7 +202,7 @@ def group_records(records: Sequence[dict]) -> list[list[dict]]:
 
 
 def run_sets(arguments: argparse.Namespace, recorder: runs.Recorder) -> None:
-    settings = Settings(arguments.methods, arguments.tasks, arguments.seeds, arguments.threads)
+    settings = Settings(arguments.methods, arguments.tasks, arguments.seeds, arguments.threads, arguments.data)
     max_bytes = None if arguments.max_mb is None else int(arguments.max_mb * 1e6)
     dictionary = load_dictionary()
     for gold_set in gold_sets.choose_sets(arguments.data, arguments.sets):

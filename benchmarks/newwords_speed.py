@@ -36,6 +36,7 @@ COMMANDS = {
 SHORT_REPEATS = 5  # of what takes a few seconds: the median counts
 SHORT_MB = 1.0
 NAIVE_MAX_MB = 10.0  # the plain counter needs about 10 s and 300 MB for every MB
+SHORTEST_SECONDS = 0.001  # a rate of anything shorter says nothing
 SLACK = 0.01  # a text ends at the last line end of every corpus in it
 COMMAND_HEADER = ("task", "method", "MB", "threads", "wall s", "MB/s", "CPU s", "peak MB", "runs")
 STAGE_HEADER = ("stage", "corpus", "MB", "threads", "seconds", "MB/s", "CPU s", "of sort", "peak MB")
@@ -131,7 +132,7 @@ def measure_stages(path: Path, corpus: str, arguments: argparse.Namespace) -> It
         usage = run_process([sys.executable, script, str(path), "--threads", str(threads), *["--naive"] * is_naive])
         found = json.loads(usage.output)
         shared = {"task": "stage", "corpus": corpus, "threads": threads} | found["sizes"]
-        sort_seconds = next(record["seconds"] for record in found["stages"] if record["stage"] == "sort")
+        sort_seconds = next(record["seconds"] for record in found["stages"] if record["stage"] == "np.sort")
         for record in found["stages"]:
             yield shared | record | {"sort_ratio": round(record["seconds"] / sort_seconds, 3)}
 
@@ -159,7 +160,7 @@ def stage_row(record: dict) -> tuple:
         f"{megabytes:.1f}",
         record["threads"],
         record["seconds"],
-        megabytes / max(record["seconds"], 1e-9),
+        megabytes / record["seconds"] if record["seconds"] >= SHORTEST_SECONDS else None,
         record["cpu_seconds"],
         record["sort_ratio"],
         round(record["peak_bytes"] / 1e6),

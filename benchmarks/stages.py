@@ -2,21 +2,25 @@
 
     python benchmarks/stages.py FILE --threads 2
 
-Writes one JSON object with a record for every stage; newwords_speed.py runs it, because the peak memory of
-a process can only be measured from outside. The stages call the same functions in the same order as
-`discover_words`, which is timed as a whole as well.
+Writes one JSON object with a record for every stage; newwords_speed.py runs it. The stages of the discovery
+are the library functions that `discover_words` calls: each is timed where it is called, so that the stages
+are what really runs, whatever it is.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import functools
 import hashlib
 import json
 import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +30,12 @@ import numpy as np
 import runs  # noqa: F401  (finds cnmine)
 
 from cnmine.counting.corpus import Corpus, read_corpus
-from cnmine.counting.counter import count_ngrams
 from cnmine.counting.table import NgramTable
 from cnmine.dtypes import N_BOUNDARIES
 from cnmine.io.paths import find_sources
-from cnmine.newwords.candidates import find_candidates, find_known_rows
+from cnmine.newwords import discovery
 from cnmine.newwords.cutting import cut_words
 from cnmine.newwords.dictionary import load_dictionary
-from cnmine.newwords.discovery import MIN_GUESS, WordTable, discover_words
-from cnmine.newwords.features import measure_candidates, reading_features
-from cnmine.newwords.unigram import read_candidates
-from cnmine.newwords.wordhood import guess_words, judge_words
 
 MIN_COUNT = 5
 MAX_LEN = 6
@@ -44,81 +43,96 @@ SORT_REPEATS = 3
 
 
 class Timer:
-    """Runs stages and keeps their seconds and the digests of what they return."""
+    """Runs stages and keeps their seconds and the digests of what they return; stages may call stages."""
 
     def __init__(self) -> None:
-        self.records: list[dict] = []
+        self.records: dict[str, dict] = {}
+        self._paused = np.zeros(2)
 
-    def run(self, stage: str, work: Callable[[], Any], digest: Callable[[Any], str] = lambda result: "") -> Any:
-        """The result of ``work``; the digest is taken outside of the time."""
-        started, cpu = time.perf_counter(), time.process_time()
+    def run(self, stage: str, work: Callable[[], Any], digest: Callable[[Any], str] | None = None) -> Any:
+        """The result of ``work``. The digest is taken outside of the time; a repeated stage adds up."""
+        paused, started = self._paused.copy(), self._now()
         result = work()
-        seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
-        self.records.append(
-            {
-                "stage": stage,
-                "seconds": round(seconds, 4),
-                "cpu_seconds": round(cpu_seconds, 4),
-                "peak_bytes": peak_bytes(),
-                "digest": digest(result),
-            }
-        )
+        seconds, cpu_seconds = self._now() - started - (self._paused - paused)
+        digesting = self._now()
+        record = self.records.setdefault(stage, {"stage": stage, "seconds": 0.0, "cpu_seconds": 0.0, "digest": ""})
+        record["seconds"] = round(record["seconds"] + float(seconds), 4)
+        record["cpu_seconds"] = round(record["cpu_seconds"] + float(cpu_seconds), 4)
+        record["peak_bytes"] = peak_bytes()
+        record["digest"] = digest_texts([record["digest"], (digest or digest_any)(result)])
+        self._paused += self._now() - digesting
         return result
+
+    @staticmethod
+    def _now() -> np.ndarray:
+        return np.array([time.perf_counter(), time.process_time()])
+
+
+@contextmanager
+def timed_calls(module: types.ModuleType, timer: Timer) -> Iterator[None]:
+    """Time every function that a module has imported from elsewhere, under its own name."""
+
+    def wrap(name: str, function: Callable) -> Callable:
+        @functools.wraps(function)
+        def call(*positional: Any, **named: Any) -> Any:
+            return timer.run(name, lambda: function(*positional, **named))
+
+        return call
+
+    imported = {
+        name: value
+        for name, value in vars(module).items()
+        if isinstance(value, types.FunctionType)
+        and value.__module__.startswith("cnmine.")
+        and value.__module__ != module.__name__
+    }
+    try:
+        for name, function in imported.items():
+            setattr(module, name, wrap(name, function))
+        yield
+    finally:
+        for name, function in imported.items():
+            setattr(module, name, function)
 
 
 def time_stages(path: Path, threads: int, timer: Timer, *, with_naive: bool) -> Corpus:
     """Run all stages on one file."""
-    dictionary = timer.run("load dictionary", load_dictionary, lambda words: digest_texts(sorted(words)))
-    corpus = timer.run("read", lambda: read_corpus(find_sources([str(path)]), threads=threads), digest_corpus)
-    timer.run(
-        "discover",
-        lambda: discover_words(corpus, dictionary=dictionary, min_count=MIN_COUNT, max_len=MAX_LEN, threads=threads),
-        digest_words,
+    dictionary = timer.run("load_dictionary", load_dictionary, lambda words: digest_texts(sorted(words)))
+    corpus = timer.run(
+        "read_corpus",
+        lambda: read_corpus(find_sources([str(path)]), threads=threads),
+        lambda corpus: digest_array(corpus.units),
     )
     time_sort(len(corpus.units), timer)
-    table = timer.run(
-        "count",
-        lambda: count_ngrams(corpus.units, max_order=MAX_LEN, min_count=MIN_COUNT, threads=threads),
-        digest_table,
-    )
-    time_ranking(corpus, table, dictionary, threads, timer)
-    timer.run("cut", lambda: cut_words(corpus, table, threads=threads), digest_pairs)
+    with timed_calls(discovery, timer):
+        found = timer.run(
+            "discover_words",
+            lambda: discovery.discover_words(
+                corpus, dictionary=dictionary, min_count=MIN_COUNT, max_len=MAX_LEN, threads=threads
+            ),
+            digest_words,
+        )
+    timer.run("cut_words", lambda: cut_words(corpus, found.table, threads=threads), digest_pairs)
     if with_naive:
         naive = timer.run(
-            "count naively",
+            "count_naively",
             lambda: naive_counter.count_naively(corpus.units, max_order=MAX_LEN, min_count=MIN_COUNT),
+            lambda counts: str(len(counts)),
         )
-        check_naive(naive, table)
+        check_naive(naive, found.table)
     return corpus
-
-
-def time_ranking(corpus: Corpus, table: NgramTable, dictionary: frozenset[str], threads: int, timer: Timer) -> None:
-    """From the table to the scores, as in `discover_words`."""
-    rows = timer.run("candidates", lambda: find_candidates(corpus, table, max_len=MAX_LEN), digest_array)
-    is_known = timer.run("dictionary", lambda: find_known_rows(corpus, table, dictionary)[rows], digest_array)
-    features = timer.run("features", lambda: measure_candidates(table, rows), digest_columns)
-    guesses = timer.run("guess", lambda: guess_words(features, is_known), digest_array)
-    likely = np.flatnonzero(guesses > MIN_GUESS)
-    readings = timer.run(
-        "read candidates",
-        lambda: read_candidates(corpus.units, table, rows[likely], guesses[likely], threads=threads),
-        lambda result: digest_columns(reading_features(result)),
-    )
-    chosen = {name: column[likely] for name, column in features.items()} | reading_features(readings)
-    timer.run("judge", lambda: judge_words(chosen, is_known[likely]), digest_array)
 
 
 def time_sort(n_keys: int, timer: Timer) -> None:
     """The yardstick: NumPy's sort of as many random 64-bit keys as the corpus has units; median of three."""
     keys = np.random.default_rng(0).integers(0, 1 << 63, n_keys, dtype=np.uint64)
-    single = Timer()
+    records = []
     for _ in range(SORT_REPEATS):
-        scratch = keys.copy()
-        single.run("sort", scratch.sort)
-    timer.records.append(
-        {name: statistics.median(record[name] for record in single.records) for name in ("seconds", "cpu_seconds")}
-        | {"stage": "sort", "peak_bytes": peak_bytes(), "digest": str(n_keys)}
-    )
+        single, scratch = Timer(), keys.copy()
+        single.run("np.sort", scratch.sort, lambda _: str(n_keys))
+        records.append(single.records["np.sort"])
+    medians = {name: statistics.median(record[name] for record in records) for name in ("seconds", "cpu_seconds")}
+    timer.records["np.sort"] = records[-1] | medians
 
 
 def peak_bytes() -> int:
@@ -143,23 +157,24 @@ def digest_array(array: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(rounded).tobytes()).hexdigest()
 
 
-def digest_columns(columns: dict[str, np.ndarray]) -> str:
-    return digest_texts(f"{name} {digest_array(column)}" for name, column in columns.items())
-
-
-def digest_corpus(corpus: Corpus) -> str:
-    return digest_array(corpus.units)
-
-
-def digest_table(table: NgramTable) -> str:
-    return digest_columns({name: getattr(table, name) for name in ("parents", "last_units", "counts", "left", "right")})
+def digest_any(result: Any) -> str:
+    """Of all arrays in what a stage returns."""
+    if isinstance(result, np.ndarray):
+        return digest_array(result)
+    if dataclasses.is_dataclass(result):
+        result = vars(result)
+    if isinstance(result, Mapping):
+        return digest_texts(f"{name} {digest_any(value)}" for name, value in result.items())
+    if isinstance(result, tuple | list):
+        return digest_texts(map(digest_any, result))
+    return digest_texts([str(result)]) if isinstance(result, int | float | str | None) else ""
 
 
 def digest_pairs(pairs: list[tuple[str, int]]) -> str:
     return digest_texts(f"{word} {count}" for word, count in pairs)
 
 
-def digest_words(found: WordTable) -> str:
+def digest_words(found: discovery.WordTable) -> str:
     rows = zip(found.words, found.scores.tolist(), found.counts.tolist(), strict=True)
     return digest_texts(f"{word} {score:.6f} {count}" for word, score, count in rows)
 
@@ -187,7 +202,7 @@ def main() -> None:
         "n_units": int(np.count_nonzero(corpus.units >= N_BOUNDARIES)),
         "n_keys": len(corpus.units),
     }
-    print(json.dumps({"sizes": sizes, "stages": timer.records}))
+    print(json.dumps({"sizes": sizes, "stages": list(timer.records.values())}))
 
 
 if __name__ == "__main__":
