@@ -23,8 +23,8 @@ from cnmine.io.paths import find_sources
 from cnmine.newwords.candidates import Texts, find_candidates, find_known_rows
 from cnmine.newwords.dictionary import load_dictionary
 from cnmine.newwords.discovery import DICTIONARY_WEIGHT, MIN_GUESS
-from cnmine.newwords.experience import CLIP, GUESS_FEATURES, JUDGE_FEATURES, Experience, LogisticWeights
-from cnmine.newwords.features import Features, measure_candidates, reading_features, stack
+from cnmine.newwords.experience import GUESS_FEATURES, JUDGE_FEATURES, Experience, LogisticWeights, expand
+from cnmine.newwords.features import DIRECTIONS, Features, measure_candidates, reading_features, stack
 from cnmine.newwords.unigram import read_candidates
 from cnmine.newwords.wordhood import judge_by_dictionary
 
@@ -35,7 +35,7 @@ SEGMENTED = {
     "pku": "seg/liweitj47_pku_dev.seg.utf8",
     "february": "seg/pfr199802_seg.utf8.xz",
 }
-GUESS_C, JUDGE_C = 1.0, 0.01  # inverse strength of the penalty
+GUESS_PENALTY, JUDGE_PENALTY = 1e-5, 1e-4
 
 
 @dataclass
@@ -77,32 +77,39 @@ def load_example(path: Path, dictionary: frozenset[str]) -> Example:
 
 
 def fit_logistic(
-    names: tuple[str, ...], examples: list[tuple[Features, np.ndarray, np.ndarray]], strength: float, *, squares: bool
+    names: tuple[str, ...], examples: list[tuple[Features, np.ndarray, np.ndarray]], penalty: float
 ) -> LogisticWeights:
-    """Logistic regression on (features, is_word, is_used) of several corpora, each with the same weight."""
-    from sklearn.linear_model import LogisticRegression
+    """Logistic regression on (features, is_word, is_used) of several corpora, each with the same weight.
+
+    Maximum likelihood with a squared penalty under the signs of ``DIRECTIONS``.
+    """
+    from scipy.optimize import minimize
 
     matrix = np.concatenate([stack(features, names)[used] for features, _, used in examples]).astype(np.float64)
-    labels = np.concatenate([words[used] for _, words, used in examples])
-    weights = np.concatenate([np.full(used.sum(), 1e4 / used.sum()) for _, _, used in examples])
+    labels = np.concatenate([words[used] for _, words, used in examples]).astype(np.float64)
+    weights = np.concatenate([np.full(used.sum(), 1.0 / used.sum()) for _, _, used in examples]) / len(examples)
     center = np.average(matrix, axis=0, weights=weights)
     spread = np.sqrt(np.average((matrix - center) ** 2, axis=0, weights=weights))
-    standard = np.clip((matrix - center) / spread, -CLIP, CLIP)
-    expanded = np.hstack([standard, standard**2]) if squares else standard
-    model = LogisticRegression(C=strength, max_iter=2000).fit(expanded, labels, sample_weight=weights)
-    coefficients = model.coef_[0] if squares else np.concatenate([model.coef_[0], np.zeros(len(names))])
+    expanded = np.hstack([expand(matrix, center, spread), np.ones((len(matrix), 1))])
+
+    def loss(slopes: np.ndarray) -> tuple[float, np.ndarray]:
+        log_odds = expanded @ slopes
+        probabilities = 1 / (1 + np.exp(-log_odds))
+        value = weights @ (np.logaddexp(0, log_odds) - labels * log_odds) + penalty * slopes[:-1] @ slopes[:-1]
+        gradient = expanded.T @ (weights * (probabilities - labels))
+        gradient[:-1] += 2 * penalty * slopes[:-1]
+        return float(value), gradient
+
+    signs = [DIRECTIONS[name] for name in names] * 2
+    bounds = [(0 if sign > 0 else None, 0 if sign < 0 else None) for sign in signs] + [(None, None)]
+    slopes = minimize(loss, np.zeros(len(bounds)), jac=True, bounds=bounds, method="L-BFGS-B").x
 
     def rounded(values: np.ndarray) -> tuple[float, ...]:
         return tuple(float(f"{value:.4g}") for value in values)
 
     n = len(names)
     return LogisticWeights(
-        names,
-        rounded(center),
-        rounded(spread),
-        rounded(coefficients[:n]),
-        rounded(coefficients[n:]),
-        float(f"{model.intercept_[0]:.4g}"),
+        names, rounded(center), rounded(spread), rounded(slopes[:n]), rounded(slopes[n:-1]), rounded(slopes[-1:])[0]
     )
 
 
@@ -117,9 +124,7 @@ def read_example(example: Example, guess: LogisticWeights) -> tuple[Features, np
 
 def fit_experience(examples: dict[str, Example]) -> Experience:
     """Fit guess and judge, then the calibration on corpora left out one at a time."""
-    guess = fit_logistic(
-        GUESS_FEATURES, [(e.features, e.is_word, e.is_used) for e in examples.values()], GUESS_C, squares=False
-    )
+    guess = fit_logistic(GUESS_FEATURES, [(e.features, e.is_word, e.is_used) for e in examples.values()], GUESS_PENALTY)
     read = {name: read_example(example, guess) for name, example in examples.items()}
 
     def judge_without(left_out: str | None) -> LogisticWeights:
@@ -128,7 +133,7 @@ def fit_experience(examples: dict[str, Example]) -> Experience:
             for name, e in examples.items()
             if name != left_out
         ]
-        return fit_logistic(JUDGE_FEATURES, chosen, JUDGE_C, squares=True)
+        return fit_logistic(JUDGE_FEATURES, chosen, JUDGE_PENALTY)
 
     calibrated = calibrate(examples, read, {name: judge_without(name) for name in examples})
     return Experience(guess, judge_without(None), *calibrated)

@@ -25,7 +25,7 @@ METHODS = ("distant", "cohesion", "entropy", "cut")
 MIN_GUESS = 0.02
 # How much the log odds learned from the dictionary weigh beside those of experience. More helps on text
 # like that of the dictionary and harms on novels; chosen on the development corpora.
-DICTIONARY_WEIGHT = 0.5
+DICTIONARY_WEIGHT = 1.0
 
 
 class OnStep(Protocol):

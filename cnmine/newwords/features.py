@@ -15,6 +15,7 @@ from cnmine.stats.extension import boundary_shares, extension_shares, neighbours
 # the dictionary.
 DIRECTIONS = {
     "log_count": 1,
+    "log_freq": 0,
     "length": 0,
     "cohesion": 1,
     "npmi": 1,
@@ -46,7 +47,10 @@ DIRECTIONS = {
 # The few features that no kind of text and no convention of a dictionary distorts.
 ROBUST = ("log_count", "length", "cohesion", "freedom", "evenness", "extension", "autonomy")
 READING = ("share", "left_edge", "right_edge", "break")
-STATISTICS = tuple(name for name in DIRECTIONS if name not in READING)
+# A frequency is a count in another corpus size: among the features of one corpus it would undo the
+# direction of the count.
+STATISTICS = tuple(name for name in DIRECTIONS if name not in READING and name != "log_freq")
+MEASURED = (*STATISTICS, "log_freq")
 
 Features = dict[str, np.ndarray]
 
@@ -63,13 +67,14 @@ def measure_candidates(table: NgramTable, rows: np.ndarray) -> Features:
 
     Returns
     -------
-    One ``float32[n]`` for every name in ``STATISTICS``. Entropies in nats, with every occurrence beside a
+    One ``float32[n]`` for every name in ``MEASURED``. Entropies in nats, with every occurrence beside a
     boundary as a neighbour of its own; an evenness is the entropy over its greatest possible value; the
     names without a side are the weaker of both sides.
     """
     counts = table.counts[rows].astype(np.float64)
     log_counts = np.log(counts)
     features: Features = {"log_count": log_counts, "length": table.orders()[rows].astype(np.float64)}
+    features["log_freq"] = log_counts - np.log(max(table.n_tokens, 1))
     features["cohesion"] = min_split_pmi(table)[rows]
     features["npmi"] = npmi(table)[rows]
     for side in ("left", "right"):
@@ -88,7 +93,7 @@ def measure_candidates(table: NgramTable, rows: np.ndarray) -> Features:
     features["evenness"] = np.minimum(features["left_evenness"], features["right_evenness"])
     features["autonomy"] = np.minimum(features["left_autonomy"], features["right_autonomy"])
     features["extension"] = np.maximum(features["left_extension"], features["right_extension"])
-    return {name: features[name].astype(np.float32) for name in STATISTICS}
+    return {name: features[name].astype(np.float32) for name in MEASURED}
 
 
 def reading_features(readings: Readings) -> Features:
