@@ -24,7 +24,7 @@ from cnmine.newwords.candidates import Texts, find_candidates, find_known_rows
 from cnmine.newwords.dictionary import load_dictionary
 from cnmine.newwords.discovery import DICTIONARY_WEIGHT, MIN_GUESS
 from cnmine.newwords.experience import GUESS_FEATURES, JUDGE_FEATURES, Experience, LogisticWeights, expand
-from cnmine.newwords.features import DIRECTIONS, Features, measure_candidates, reading_features, stack
+from cnmine.newwords.features import DIRECTIONS, Features, Statistics, reading_features, stack
 from cnmine.newwords.unigram import read_candidates
 from cnmine.newwords.wordhood import judge_by_dictionary
 
@@ -67,7 +67,7 @@ def load_example(path: Path, dictionary: frozenset[str]) -> Example:
     words = list(Texts(corpus, table, rows))
     return Example(
         corpus,
-        measure_candidates(table, rows),
+        Statistics(table).measure(rows),
         table,
         rows,
         np.array([word in gold.relevant for word in words]),
