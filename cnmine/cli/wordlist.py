@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from cnmine.io.output import OutputFile, open_output
@@ -46,10 +45,10 @@ class WordList:
             return
         columns = [Column("word"), self._score_column(), Column("count")]
         values: list[Any] = [words, self._scores(word_table, chosen), counts]
+        measured = word_table.measure(chosen)
         for name in FLOAT_COLUMNS:
             columns.append(Column(name, DIGITS))
-            column = word_table.columns.get(name)
-            values.append(repeat(None, len(words)) if column is None else _cells(column[chosen]))
+            values.append(_cells(measured[name]))
         if self._settings.all_words:
             columns.append(Column("known"))
             values.append(self._flags(word_table.is_known[chosen]))

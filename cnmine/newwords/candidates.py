@@ -42,8 +42,7 @@ def find_known_rows(corpus: Corpus, table: NgramTable, words: Collection[str]) -
     ``bool[n]``, aligned with the table.
     """
     is_known = np.zeros(len(table), dtype=np.bool_)
-    lines = sorted(word for word in words if "\n" not in word)
-    data = "\n".join(lines).encode("utf-8")
+    data = "\n".join(words).encode("utf-8")
     encoded = encode_block(data, with_offsets=True, bad_bytes="skip")
     assert encoded.starts is not None
     ids = corpus.ids()

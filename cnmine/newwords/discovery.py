@@ -15,7 +15,7 @@ from cnmine.errors import UsageError
 from cnmine.newwords.candidates import Texts, find_candidates, find_known_rows
 from cnmine.newwords.cutting import THRESHOLDS, cut_words
 from cnmine.newwords.experience import EXPERIENCE, Experience
-from cnmine.newwords.features import Features, measure_candidates, reading_features
+from cnmine.newwords.features import ROBUST, Features, Statistics, reading_features
 from cnmine.newwords.selection import split_units
 from cnmine.newwords.unigram import read_candidates, units_to_read
 from cnmine.newwords.wordhood import MIN_KNOWN, N_FITS, judge_by_dictionary
@@ -23,9 +23,11 @@ from cnmine.newwords.wordhood import MIN_KNOWN, N_FITS, judge_by_dictionary
 METHODS = ("distant", "cohesion", "entropy", "cut")
 # Candidates that experience takes for words with less than this probability are not looked at again.
 MIN_GUESS = 0.02
+SHOWN = ("cohesion", "npmi", "left_entropy", "right_entropy", "left_autonomy", "right_autonomy")
 # How much the log odds learned from the dictionary weigh beside those of experience. More helps on text
 # like that of the dictionary and harms on novels; chosen on the development corpora.
 DICTIONARY_WEIGHT = 1.0
+WITHOUT_DICTIONARY = "ranked by cohesion, autonomy and how the text reads, as learned from other texts"
 
 
 class OnStep(Protocol):
@@ -53,14 +55,13 @@ class WordTable:
         ``int64[n]``; occurrences; ``cut``: as a segment.
     is_known
         ``bool[n]``; in the dictionary.
-    columns
-        ``float64[n]`` each, nan where not known: ``cohesion``, ``left_entropy``, ``right_entropy`` in nats,
-        ``npmi``, ``autonomy`` in standard deviations, and for ``distant`` ``share``, the share of the
-        occurrences that the unigram model reads as this word.
+    shares
+        ``float64[n]``; share of the occurrences that the unigram model reads as this word; nan where it
+        was not read, and for all methods but ``distant``.
     rows
         ``int64[n]``; rows of ``table``, -1 for what is not in it.
-    table
-        The counts behind it all.
+    table, statistics
+        The counts behind it all, and what follows from them.
     notes
         What the user should be told about how the ranking came about.
     """
@@ -69,10 +70,35 @@ class WordTable:
     scores: np.ndarray
     counts: np.ndarray
     is_known: np.ndarray
-    columns: dict[str, np.ndarray]
+    shares: np.ndarray
     rows: np.ndarray
     table: NgramTable
+    statistics: Statistics
     notes: list[str] = field(default_factory=list)
+
+    def measure(self, chosen: np.ndarray) -> dict[str, np.ndarray]:
+        """Statistics of some candidates, to show beside their scores.
+
+        Parameters
+        ----------
+        chosen
+            ``int64[m]``; indices into this table.
+
+        Returns
+        -------
+        ``float64[m]`` each, nan where not known: ``cohesion``, ``left_entropy``, ``right_entropy`` in nats,
+        ``npmi``, ``autonomy`` in standard deviations, both sides together, and ``share``.
+        """
+        rows = self.rows[chosen]
+        is_counted = rows != NO_ROW
+        measured = self.statistics.measure(rows[is_counted], SHOWN)
+        columns = {}
+        for name in SHOWN:
+            columns[name] = np.full(len(rows), np.nan)
+            columns[name][is_counted] = measured[name]
+        columns["autonomy"] = columns.pop("left_autonomy") + columns.pop("right_autonomy")
+        columns["share"] = self.shares[chosen]
+        return columns
 
 
 def discover_words(
@@ -152,28 +178,40 @@ def discover_words(
     on_step("measuring candidates")
     rows = find_candidates(corpus, table, min_len=min_len, max_len=max_len)
     is_known = find_known_rows(corpus, table, dictionary or frozenset())[rows]
-    features = measure_candidates(table, rows)
-    columns = _shown_columns(features)
+    statistics = Statistics(table)
+    shares = np.full(len(rows), np.nan)
     notes: list[str] = []
     if method == "cohesion":
-        scores = features["cohesion"].astype(np.float64)
+        scores = statistics.measure(rows, ("cohesion",))["cohesion"].astype(np.float64)
     elif method == "entropy":
-        scores = features["freedom"].astype(np.float64)
+        scores = statistics.measure(rows, ("freedom",))["freedom"].astype(np.float64)
     else:
-        scores, columns["share"] = _score_candidates(
-            corpus, table, rows, features, is_known if dictionary is not None else None,
-            experience, seed, threads, on_step, on_progress, notes,
-        )  # fmt: skip
-    best_first = np.lexsort((rows, -scores))
+        guesses = _sigmoid(experience.guess.log_odds(statistics.measure(rows, ROBUST)))
+        # One-unit candidates have nothing inside to judge by; the guess has to do.
+        kept = np.flatnonzero((guesses > MIN_GUESS) & (rows >= table.order_offsets[1]))
+        scores = guesses
+        if len(kept):
+            on_step("reading the text with the candidates", total=units_to_read(len(corpus.units)))
+            readings = read_candidates(
+                corpus.units, table, rows[kept], guesses[kept], threads=threads, on_progress=on_progress
+            )
+            shares[kept] = readings.shares
+            features = statistics.measure(rows[kept]) | reading_features(readings)
+            on_step("learning from the dictionary", total=N_FITS)
+            scores[kept], notes = _judge(
+                features, None if dictionary is None else is_known[kept], experience, seed, threads, on_progress
+            )
+    best_first = np.argsort(-scores, kind="stable")
     rows = rows[best_first]
     return WordTable(
         Texts(corpus, table, rows),
         scores[best_first],
         table.counts[rows],
         is_known[best_first],
-        {name: column[best_first] for name, column in columns.items()},
+        shares[best_first],
         rows,
         table,
+        statistics,
         notes,
     )
 
@@ -187,56 +225,27 @@ def _check_options(method: str, min_len: int, max_len: int, cut_thresholds: Sequ
         raise UsageError(f"cut_thresholds must be 1 to {MAX_ORDER} numbers, not {len(cut_thresholds)}")
 
 
-def _shown_columns(features: Features) -> dict[str, np.ndarray]:
-    names = ("cohesion", "npmi", "left_entropy", "right_entropy")
-    columns = {name: features[name].astype(np.float64) for name in names}
-    columns["autonomy"] = (features["left_autonomy"] + features["right_autonomy"]).astype(np.float64)
-    return columns
-
-
-def _score_candidates(
-    corpus: Corpus,
-    table: NgramTable,
-    rows: np.ndarray,
+def _judge(
     features: Features,
     is_known: np.ndarray | None,
     experience: Experience,
     seed: int,
     threads: int,
-    on_step: OnStep,
     on_progress: Callable[[int], None],
-    notes: list[str],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Probability of every candidate, and the share of its occurrences that are read as a word."""
-    scores = _sigmoid(experience.guess.log_odds(features))
-    shares = np.full(len(rows), np.nan)
-    # One-unit candidates have no inner statistics to judge by; the guess has to do.
-    kept = np.flatnonzero((scores > MIN_GUESS) & (features["length"] > 1))
-    if len(kept) == 0:
-        return scores, shares
-    on_step("reading the text with the candidates", total=units_to_read(len(corpus.units)))
-    readings = read_candidates(corpus.units, table, rows[kept], scores[kept], threads=threads, on_progress=on_progress)
-    shares[kept] = readings.shares
-    features = {name: column[kept] for name, column in features.items()} | reading_features(readings)
+) -> tuple[np.ndarray, list[str]]:
+    """Probability that each candidate is a word, and what to tell about it; ``is_known`` None: no dictionary."""
     log_odds = experience.judge.log_odds(features)
-    n_known = 0 if is_known is None else int(is_known[kept].sum())
-    if is_known is not None and MIN_KNOWN <= n_known < len(kept):
-        on_step("learning from the dictionary", total=N_FITS)
-        is_known = is_known[kept]
-        log_odds += DICTIONARY_WEIGHT * judge_by_dictionary(
-            features, is_known, seed=seed, threads=threads, on_progress=on_progress
-        )
-        log_odds = experience.scale * log_odds
-        log_odds += np.where(is_known, experience.known_offset, experience.unknown_offset)
-    elif is_known is None:
-        notes.append("no dictionary: ranked by cohesion, autonomy and how the text is read, without learning from it")
-    else:
-        notes.append(
-            f"only {n_known} words of the dictionary stand out in this text, too few to learn from: "
-            "ranked by cohesion, autonomy and how the text is read"
-        )
-    scores[kept] = _sigmoid(log_odds)
-    return scores, shares
+    if is_known is None:
+        return _sigmoid(log_odds), [f"no dictionary: {WITHOUT_DICTIONARY}"]
+    n_known = int(is_known.sum())
+    if not MIN_KNOWN <= n_known < len(is_known):
+        note = f"{n_known} words of the dictionary stand out in this text, which teaches nothing: {WITHOUT_DICTIONARY}"
+        return _sigmoid(log_odds), [note]
+    log_odds += DICTIONARY_WEIGHT * judge_by_dictionary(
+        features, is_known, seed=seed, threads=threads, on_progress=on_progress
+    )
+    offsets = np.where(is_known, experience.known_offset, experience.unknown_offset)
+    return _sigmoid(experience.scale * log_odds + offsets), []
 
 
 def _sigmoid(log_odds: np.ndarray) -> np.ndarray:
@@ -260,14 +269,6 @@ def _tabulate_segments(
             words.append(word)
             counts.append(count)
             rows.append(table.find(units))
-    row_array = np.array(rows, dtype=np.int64)
-    is_counted = row_array != NO_ROW
-    columns = {}
-    if is_counted.any():
-        measured = _shown_columns(measure_candidates(table, row_array[is_counted]))
-        for name, column in measured.items():
-            columns[name] = np.full(len(words), np.nan)
-            columns[name][is_counted] = column
     known = dictionary or frozenset()
     count_array = np.array(counts, dtype=np.int64)
     return WordTable(
@@ -275,7 +276,8 @@ def _tabulate_segments(
         count_array.astype(np.float64),
         count_array,
         np.array([word in known for word in words], dtype=np.bool_),
-        columns,
-        row_array,
+        np.full(len(words), np.nan),
+        np.array(rows, dtype=np.int64),
         table,
+        Statistics(table),
     )

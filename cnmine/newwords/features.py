@@ -55,45 +55,85 @@ MEASURED = (*STATISTICS, "log_freq")
 Features = dict[str, np.ndarray]
 
 
-def measure_candidates(table: NgramTable, rows: np.ndarray) -> Features:
-    """All features of candidates that follow from the table.
+class Statistics:
+    """The features that follow from a table of n-grams, each computed once, when it is first asked for.
 
     Parameters
     ----------
     table
         The n-grams.
-    rows
-        ``int64[n]``; the candidates.
-
-    Returns
-    -------
-    One ``float32[n]`` for every name in ``MEASURED``. Entropies in nats, with every occurrence beside a
-    boundary as a neighbour of its own; an evenness is the entropy over its greatest possible value; the
-    names without a side are the weaker of both sides.
     """
-    counts = table.counts[rows].astype(np.float64)
-    log_counts = np.log(counts)
-    features: Features = {"log_count": log_counts, "length": table.orders()[rows].astype(np.float64)}
-    features["log_freq"] = log_counts - np.log(max(table.n_tokens, 1))
-    features["cohesion"] = min_split_pmi(table)[rows]
-    features["npmi"] = npmi(table)[rows]
-    for side in ("left", "right"):
-        entropy = branching_entropy(table, side, boundary="distinct")[rows]
-        features[f"{side}_entropy"] = entropy
-        features[f"{side}_evenness"] = entropy / np.maximum(log_counts, 1e-9)
-        features[f"{side}_variety"] = neighbours(table, side).varieties[rows] / counts
-        features[f"{side}_extension"] = extension_shares(table, side)[rows]
-        features[f"{side}_boundary"] = boundary_shares(table, side)[rows]
-        features[f"{side}_quotation"] = quotation_shares(table, side)[rows]
-    left_autonomy, right_autonomy = autonomy(table)
-    features["left_autonomy"], features["right_autonomy"] = left_autonomy[rows], right_autonomy[rows]
-    forward, backward = conditional_probabilities(table)
-    features["forward_probability"], features["backward_probability"] = forward[rows], backward[rows]
-    features["freedom"] = np.minimum(features["left_entropy"], features["right_entropy"])
-    features["evenness"] = np.minimum(features["left_evenness"], features["right_evenness"])
-    features["autonomy"] = np.minimum(features["left_autonomy"], features["right_autonomy"])
-    features["extension"] = np.maximum(features["left_extension"], features["right_extension"])
-    return {name: features[name].astype(np.float32) for name in MEASURED}
+
+    def __init__(self, table: NgramTable) -> None:
+        self._table = table
+        self._columns: Features = {}
+
+    def measure(self, rows: np.ndarray, names: tuple[str, ...] = MEASURED) -> Features:
+        """Features of some rows of the table.
+
+        Parameters
+        ----------
+        rows
+            ``int64[n]``.
+        names
+            Which features, of ``MEASURED``.
+
+        Returns
+        -------
+        ``float32[n]`` by name. Entropies in nats, with every occurrence beside a boundary as a neighbour of
+        its own; an evenness is the entropy over its greatest possible value; the names without a side are
+        the weaker of both sides.
+        """
+        return {name: self._column(name)[rows] for name in names}
+
+    def _column(self, name: str) -> np.ndarray:
+        if name not in self._columns:
+            self._columns[name] = self._compute(name).astype(np.float32, copy=False)
+        return self._columns[name]
+
+    def _compute(self, name: str) -> np.ndarray:
+        table = self._table
+        side, _, kind = name.partition("_")
+        if side in ("left", "right"):
+            return self._compute_side(side, kind)
+        match name:
+            case "log_count":
+                return np.log(table.counts)
+            case "log_freq":
+                return np.log(table.counts / max(table.n_tokens, 1))
+            case "length":
+                return table.orders()
+            case "cohesion":
+                return min_split_pmi(table)
+            case "npmi":
+                return npmi(table)
+            case "forward_probability":
+                return conditional_probabilities(table)[0]
+            case "backward_probability":
+                return conditional_probabilities(table)[1]
+            case "extension":
+                return np.maximum(self._column("left_extension"), self._column("right_extension"))
+        kind = {"freedom": "entropy"}.get(name, name)
+        return np.minimum(self._column(f"left_{kind}"), self._column(f"right_{kind}"))
+
+    def _compute_side(self, side: str, kind: str) -> np.ndarray:
+        table = self._table
+        match kind:
+            case "entropy":
+                return branching_entropy(table, side, boundary="distinct")
+            case "evenness":
+                return self._column(f"{side}_entropy") / np.maximum(self._column("log_count"), np.float32(1e-9))
+            case "variety":
+                return neighbours(table, side).varieties / table.counts
+            case "extension":
+                return extension_shares(table, side)
+            case "boundary":
+                return boundary_shares(table, side)
+            case "quotation":
+                return quotation_shares(table, side)
+        for both, rises in zip(("left_autonomy", "right_autonomy"), autonomy(table), strict=True):
+            self._columns[both] = rises.astype(np.float32)
+        return self._columns[f"{side}_{kind}"]
 
 
 def reading_features(readings: Readings) -> Features:

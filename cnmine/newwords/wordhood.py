@@ -19,7 +19,7 @@ from cnmine.newwords.features import DIRECTIONS, READING, ROBUST, STATISTICS, Fe
 
 MIN_KNOWN = 50  # dictionary words in the corpus; with fewer there is nothing to learn from
 N_FOLDS = 3
-MAX_EXAMPLES = 60_000  # of one fit
+MAX_EXAMPLES = 30_000  # of one fit
 TREES = {
     "max_iter": 60,
     "learning_rate": 0.1,
@@ -48,7 +48,7 @@ def judge_by_dictionary(
     Parameters
     ----------
     features
-        Of `measure_candidates` and `reading_features` together.
+        Of `Statistics.measure` and `reading_features` together.
     is_known
         ``bool[n]``; candidates that the dictionary knows.
     seed
