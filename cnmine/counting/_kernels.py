@@ -56,24 +56,19 @@ def write_unit_keys(units, positions, first_unit, keys):  # u2[n], u4[m], u2, u8
 
 
 @kernel
-def write_right_keys(units, positions, bounds, order, keys):  # u2[n], u4[m], i8[g + 1], i8, u8[m]
-    """Write the keys (group, unit after the n-gram, position) of the groups between ``bounds``."""
+def write_neighbour_keys(units, positions, bounds, order, left_keys, right_keys):  # …, i8[g + 1], i8, u4[m], u8[m]
+    """Write the keys (group, unit before the n-gram) and (group, unit after it, position) of some groups.
+
+    Both in one loop: the two units mostly share a cache line, and fetching it is most of the work.
+    """
     base = bounds[0]
     for group in range(bounds.shape[0] - 1):
-        head = np.uint64(group) << GROUP_SHIFT
+        left_head = np.uint32(group) << LEFT_SHIFT
+        right_head = np.uint64(group) << GROUP_SHIFT
         for j in range(bounds[group], bounds[group + 1]):
             position = positions[j]
-            keys[j - base] = head | (np.uint64(units[position + order]) << UNIT_SHIFT) | np.uint64(position)
-
-
-@kernel
-def write_left_keys(units, positions, bounds, keys):  # u2[n], u4[m], i8[g + 1], u4[m]
-    """Write the keys (group, unit before the n-gram) of the groups between ``bounds``."""
-    base = bounds[0]
-    for group in range(bounds.shape[0] - 1):
-        head = np.uint32(group) << LEFT_SHIFT
-        for j in range(bounds[group], bounds[group + 1]):
-            keys[j - base] = head | np.uint32(units[positions[j] - 1])
+            left_keys[j - base] = left_head | np.uint32(units[position - 1])
+            right_keys[j - base] = right_head | (np.uint64(units[position + order]) << UNIT_SHIFT) | np.uint64(position)
 
 
 @kernel

@@ -231,11 +231,10 @@ def _refine_batch(
     bounds = offsets[start : stop + 1]
     n = int(bounds[-1] - bounds[0])
     left_keys = np.empty(n, dtype=np.uint32)
-    kernels.write_left_keys(units, positions, bounds, left_keys)
+    keys = np.empty(n, dtype=np.uint64)
+    kernels.write_neighbour_keys(units, positions, bounds, order, left_keys, keys)
     left_keys.sort()
     kernels.tally_left(left_keys, bounds, level.left[start:stop], level.left_spreads[start:stop])
-    keys = np.empty(n, dtype=np.uint64)
-    kernels.write_right_keys(units, positions, bounds, order, keys)
     keys.sort()
     n_children = kernels.tally_right(keys, bounds, min_count, level.right[start:stop], level.right_spreads[start:stop])
     children = np.empty((n_children, 3), dtype=np.int64)
