@@ -24,7 +24,7 @@ from cnmine.newwords.candidates import Texts, find_candidates, find_known_rows
 from cnmine.newwords.dictionary import load_dictionary
 from cnmine.newwords.discovery import DICTIONARY_WEIGHT, MIN_GUESS
 from cnmine.newwords.experience import GUESS_FEATURES, JUDGE_FEATURES, Experience, LogisticWeights, expand
-from cnmine.newwords.features import DIRECTIONS, Features, Statistics, reading_features, stack
+from cnmine.newwords.features import Features, Statistics, reading_features, stack
 from cnmine.newwords.unigram import read_candidates
 from cnmine.newwords.wordhood import judge_by_dictionary
 
@@ -35,6 +35,8 @@ SEGMENTED = {
     "pku": "seg/liweitj47_pku_dev.seg.utf8",
     "february": "seg/pfr199802_seg.utf8.xz",
 }
+# The newspaper counts once, or there would seem to be hardly any unknown words in the world.
+CALIBRATION_SETS = ("zhuxian", "gsd", "february")
 GUESS_PENALTY, JUDGE_PENALTY = 1e-5, 1e-4
 
 
@@ -81,7 +83,8 @@ def fit_logistic(
 ) -> LogisticWeights:
     """Logistic regression on (features, is_word, is_used) of several corpora, each with the same weight.
 
-    Maximum likelihood with a squared penalty under the signs of ``DIRECTIONS``.
+    Maximum likelihood with a squared penalty. Holding the slopes to the signs of `DIRECTIONS` costs AP on
+    every kind of text but law (novel .70 to .66).
     """
     from scipy.optimize import minimize
 
@@ -100,9 +103,7 @@ def fit_logistic(
         gradient[:-1] += 2 * penalty * slopes[:-1]
         return float(value), gradient
 
-    signs = [DIRECTIONS[name] for name in names] * 2
-    bounds = [(0 if sign > 0 else None, 0 if sign < 0 else None) for sign in signs] + [(None, None)]
-    slopes = minimize(loss, np.zeros(len(bounds)), jac=True, bounds=bounds, method="L-BFGS-B").x
+    slopes = minimize(loss, np.zeros(expanded.shape[1]), jac=True, method="L-BFGS-B").x
 
     def rounded(values: np.ndarray) -> tuple[float, ...]:
         return tuple(float(f"{value:.4g}") for value in values)
@@ -149,6 +150,8 @@ def calibrate(
 
     inputs, labels, weights = [], [], []
     for name, example in examples.items():
+        if name not in CALIBRATION_SETS:
+            continue
         features, kept = read[name]
         used, known = example.is_used[kept], example.is_known[kept]
         combined = judges[name].log_odds(features) + DICTIONARY_WEIGHT * judge_by_dictionary(features, known)

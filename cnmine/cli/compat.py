@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 DEFAULT_MIN_COUNT = 32
 
 
-def run_compat(settings: Settings, sources: Sequence[Source], messages: Messages) -> None:
-    """Do what the command asks for; a file is one document, as in the original."""
+def run_compat(settings: Settings, sources: Sequence[Source], messages: Messages) -> int:
+    """Do what the command asks for; a file is one document, as in the original.
+
+    Returns
+    -------
+    How many bad byte sequences were passed over.
+    """
     if len(settings.cut_thresholds) != ORDER:
         raise UsageError(f"--cut-thresholds needs {ORDER} numbers with --compat-2019, one for each length 1…{ORDER}")
     min_count = settings.min_count or DEFAULT_MIN_COUNT
@@ -36,13 +41,14 @@ def run_compat(settings: Settings, sources: Sequence[Source], messages: Messages
             messages.notice(notice)
         messages.step("reading and counting", total=total_bytes(sources), unit="B")
         n_characters = 0
+        bad: list[int] = []
 
         def tally(n: int) -> None:
             nonlocal n_characters
             n_characters += n
 
         found = discover_compat_2019(
-            _read_documents(sources, settings, messages),
+            _read_documents(sources, settings, messages, bad),
             min_count=min_count,
             min_pmi=settings.cut_thresholds,
             threads=options.count_threads(settings.threads),
@@ -58,10 +64,11 @@ def run_compat(settings: Settings, sources: Sequence[Source], messages: Messages
             messages.notice(f"none of the {len(found):,} words passed --exclude and --include-pattern")
         messages.step("writing")
     messages.notice(f"{n_characters:,} characters, {len(chosen):,} words, {messages.seconds:.1f} s")
+    return sum(bad)
 
 
-def _read_documents(sources: Sequence[Source], settings: Settings, messages: Messages) -> Iterator[str]:
-    """The text of every source, line ends as a file opened for text has them."""
+def _read_documents(sources: Sequence[Source], settings: Settings, messages: Messages, bad: list[int]) -> Iterator[str]:
+    """The text of every source, line ends as a file opened for text has them; bad sequences are counted in ``bad``."""
     input_options: dict[str, Any] = settings.input_options()
     for source in sources:
         blocks = read_blocks([source], **input_options, on_notice=messages.notice)
@@ -74,6 +81,7 @@ def _read_documents(sources: Sequence[Source], settings: Settings, messages: Mes
                 is_apart = parts and not is_joined and not parts[-1].endswith("\n")
                 parts.append("\n" + data if is_apart else data)
         if tally.count:
+            bad.append(tally.count)
             messages.notice(tally.report(source.name, settings.bad_bytes))
         yield "".join(parts).replace("\r\n", "\n").replace("\r", "\n")
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from cnmine.cli import options
+from cnmine.cli.command import CommandGroup
 from cnmine.errors import UsageError
 
 TASKS = ("all", "new", "hidden-half", "published")
@@ -23,7 +24,7 @@ report_format = click.option(
 )
 
 
-@click.group("evaluate", short_help="Measure word lists and segmentations.")
+@click.group("evaluate", cls=CommandGroup, short_help="Measure word lists and segmentations.")
 def command() -> None:
     """Measure word lists and segmentations against a gold standard.
 

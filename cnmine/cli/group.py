@@ -7,13 +7,14 @@ from importlib import import_module
 import click
 
 from cnmine import __version__
+from cnmine.cli.command import CommandGroup
 
 # In working order. A module imports nothing heavy: its callback does.
 COMMANDS = {"newwords": "cnmine.cli.newwords", "evaluate": "cnmine.cli.evaluate"}
 CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
 
 
-class LazyGroup(click.Group):
+class LazyGroup(CommandGroup):
     """A group whose commands are attributes ``command`` of modules."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -33,6 +33,8 @@ class Corpus:
         Size of the text as UTF-8 after decompression, and its code points.
     n_rare_units, n_rare_tokens
         Units beyond the ``MAX_UNITS`` most frequent ones, and how often they occur.
+    n_bad
+        Byte sequences that were not UTF-8 and were skipped or replaced.
     """
 
     units: np.ndarray
@@ -41,6 +43,7 @@ class Corpus:
     n_characters: int
     n_rare_units: int = 0
     n_rare_tokens: int = 0
+    n_bad: int = 0
 
     def ids(self) -> dict[str, int]:
         """Unit id of every text of the vocabulary."""
@@ -98,7 +101,7 @@ def read_corpus(
     pieces: list[tuple[np.ndarray, bool]] = []
     run_ids: dict[bytes, int] = {}
     counts = np.zeros(RUN_BASE, dtype=COUNT)
-    n_bytes = n_characters = 0
+    n_bytes = n_characters = n_bad = 0
     encoded = encode_blocks(blocks, fold_case=fold_case, bad_bytes=bad_bytes, threads=threads, on_notice=on_notice)
     for block, encoded_block in encoded:
         codes = encoded_block.codes
@@ -111,6 +114,7 @@ def read_corpus(
         kernels.count_units(codes, counts)
         pieces.append((codes, block.joins_previous))
         n_bytes += len(block.data)
+        n_bad += encoded_block.n_bad
         # Every byte of UTF-8 but a continuation byte (below -64 as int8) begins a character.
         n_characters += int(np.count_nonzero(np.frombuffer(block.data, np.int8) >= -64))
         on_progress(block.n_bytes_read)
@@ -119,7 +123,7 @@ def read_corpus(
     if n_rare:
         rare_tokens -= int(counts[N_BOUNDARIES:][unit_of_code[N_BOUNDARIES : len(counts)] >= N_BOUNDARIES].sum())
     units = np.concatenate([*join_blocks(_take_pieces(pieces, unit_of_code)), np.zeros(PADDING, dtype=UNIT)])
-    return Corpus(units, vocabulary, n_bytes, n_characters, n_rare, rare_tokens)
+    return Corpus(units, vocabulary, n_bytes, n_characters, n_rare, rare_tokens, n_bad)
 
 
 def _take_pieces(pieces: list[tuple[np.ndarray, bool]], unit_of_code: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:

@@ -26,7 +26,7 @@ MIN_GUESS = 0.02
 SHOWN = ("cohesion", "npmi", "left_entropy", "right_entropy", "left_autonomy", "right_autonomy")
 # How much the log odds learned from the dictionary weigh beside those of experience. More helps on text
 # like that of the dictionary and harms on novels; chosen on the development corpora.
-DICTIONARY_WEIGHT = 1.0
+DICTIONARY_WEIGHT = 0.5
 WITHOUT_DICTIONARY = "ranked by cohesion, autonomy and how the text reads, as learned from other texts"
 
 
