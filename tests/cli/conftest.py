@@ -39,16 +39,22 @@ def invoke():
     return invoke
 
 
+COLUMNS = ("cohesion", "npmi", "left_entropy", "right_entropy", "autonomy", "share")
+
+
 @dataclass
 class WordTable:
     words: list
     scores: np.ndarray
     counts: np.ndarray
     is_known: np.ndarray
-    columns: dict
     rows: np.ndarray
     table: object
     notes: list
+
+    def measure(self, chosen):
+        columns = dict.fromkeys(COLUMNS, np.full(len(chosen), np.nan))
+        return columns | {"cohesion": np.full(len(chosen), 1.5)}
 
 
 @pytest.fixture
@@ -68,8 +74,7 @@ def discovery(monkeypatch):
         words, rows, counts = [words[i] for i in order], rows[order], counts[order]
         scores = counts.astype(np.float64) if options["method"] == "cut" else 1 - 1 / counts
         known = np.array([word in (options["dictionary"] or ()) for word in words], dtype=np.bool_)
-        columns = {"cohesion": np.full(len(words), 1.5), "left_entropy": np.full(len(words), np.nan)}
-        return WordTable(words, scores, counts, known, columns, rows, table, ["a note"])
+        return WordTable(words, scores, counts, known, rows, table, ["a note"])
 
     module = types.ModuleType("cnmine.newwords.discovery")
     module.discover_words = discover_words

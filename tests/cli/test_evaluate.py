@@ -38,6 +38,22 @@ def test_evaluate_newwords__table_and_order_of_tasks(invoke, files):
     assert any(line.startswith("f1 ") for line in lines)
 
 
+def test_evaluate__variables_are_called_as_the_flags_are(invoke, files):
+    gold, ranking, words = files
+    env = {
+        "CNMINE_EVALUATE_NEWWORDS_TASK": "new all",
+        "CNMINE_EVALUATE_NEWWORDS_DICT": str(words),
+        "CNMINE_EVALUATE_NEWWORDS_FORMAT": "json",
+    }
+    got = invoke("evaluate", "newwords", gold, ranking, env=env)
+    assert got.code == 0
+    assert list(json.loads(got.stdout)) == ["new", "all"]
+    env = {"CNMINE_EVALUATE_SEGMENT_TOP": "1", "CNMINE_EVALUATE_SEGMENT_FORMAT": "json"}
+    assert "confusions" in json.loads(invoke("evaluate", "segment", gold, gold, env=env).stdout)["segmentation"]
+    env = {"CNMINE_EVALUATE_HIDE_HALF_DICT": str(words)}
+    assert set(invoke("evaluate", "hide-half", env=env).stdout.split()) <= {"发展"}
+
+
 def test_evaluate_newwords__published_says_what_it_lacks(invoke, files, tmp_path):
     gold, ranking, _ = files
     listed = tmp_path / "list.txt"

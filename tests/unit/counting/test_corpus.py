@@ -182,5 +182,8 @@ def test_read_corpus__bad_bytes(tmp_path):
     with pytest.raises(CorpusError, match=r"bad\.txt.*6"):
         read_corpus(sources)
     notices = []
-    assert spans(read_corpus(sources, bad_bytes="skip", on_notice=notices.append)) == [["中", "国"], ["人"]]
+    corpus = read_corpus(sources, bad_bytes="skip", on_notice=notices.append)
+    assert spans(corpus) == [["中", "国"], ["人"]]
+    assert corpus.n_bad == 1
+    assert read_corpus([*sources, *sources], bad_bytes="replace").n_bad == 2
     assert len(notices) == 1
