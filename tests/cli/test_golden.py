@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cnmine.counting import counter
 from cnmine.newwords import discovery
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -26,16 +27,21 @@ PATTERNS = [
 
 CASES = {
     "default.tsv": [],
-    "all.tsv": ["--min-score", "0", "--all", "--top", "40"],
-    "examples.jsonl": ["--examples", "2", "--top", "8", "--format", "jsonl"],
-    "table.txt": ["--top", "10", "--format", "table"],
-    "jieba.txt": ["--format", "jieba"],
-    "cohesion.tsv": ["--method", "cohesion", "--top", "20"],
-    "entropy.tsv": ["--method", "entropy", "--min-score", "1", "--top", "20"],
+    "all.tsv": ["--min-score", "0.3", "--all"],
+    "examples.jsonl": ["--method", "entropy", "--examples", "2", "--format", "jsonl"],
+    "table.txt": ["--method", "entropy", "--min-score", "2.9", "--format", "table"],
+    "jieba.txt": ["--method", "cut", "--format", "jieba"],
+    "cohesion.tsv": ["--method", "cohesion", "--min-score", "4.43"],
+    "entropy.tsv": ["--method", "entropy", "--min-score", "2"],
     "cut.tsv": ["--method", "cut"],
-    "no_dict.tsv": ["--no-dict", "--top", "20"],
+    "no_dict.tsv": ["--no-dict", "--min-score", "0.7"],
     "compat_2019.tsv": ["--compat-2019", "--min-count", "8", "--cut-thresholds", "0,1,2,3"],
 }
+
+
+# What is learned may differ in the last digits between versions of scikit-learn, and with it the order of equals.
+LEARNED = ("default.tsv", "all.tsv", "no_dict.tsv")
+TOLERANCE = 0.02
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +67,35 @@ def test_newwords__golden(invoke, corpus, case, threads):
         path.write_text(got.stdout, encoding="utf-8", newline="\n")
     if not path.exists():
         pytest.skip("not written yet: CNMINE_REGOLD=1")
-    assert got.stdout == path.read_bytes().decode("utf-8")
+    expected = path.read_bytes().decode("utf-8")
+    if case in LEARNED:
+        assert_alike(got.stdout, expected)
+    else:
+        assert got.stdout == expected
 
 
-def test_newwords__methods_are_those_of_the_library():
-    from cnmine.cli.newwords import METHODS
+def assert_alike(got: str, expected: str) -> None:
+    """The same words and counts; scores, shares and order as near as learning allows."""
+    (header, *rows), (expected_header, *expected_rows) = map(parse, (got, expected))
+    assert header == expected_header
+    found, wanted = ({row[0]: row for row in table} for table in (rows, expected_rows))
+    assert found.keys() == wanted.keys()
+    scores = [float(row[1]) for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    for word, row in wanted.items():
+        for name, value, other in zip(header[1:], found[word][1:], row[1:], strict=True):
+            if name in ("count", "known") or "" in (value, other):
+                assert value == other, (word, name)
+            else:
+                assert float(value) == pytest.approx(float(other), abs=TOLERANCE), (word, name)
+
+
+def parse(text: str) -> list[list[str]]:
+    return [line.split("\t") for line in text.split("\n")[:-1]]
+
+
+def test_newwords__methods_and_lengths_are_those_of_the_library():
+    from cnmine.cli.newwords import MAX_LEN, METHODS
 
     assert METHODS == discovery.METHODS
+    assert MAX_LEN == counter.MAX_ORDER
