@@ -71,7 +71,7 @@ def _read_documents(sources: Sequence[Source], settings: Settings, messages: Mes
     """The text of every source, line ends as a file opened for text has them; bad sequences are counted in ``bad``."""
     input_options: dict[str, Any] = settings.input_options()
     for source in sources:
-        blocks = read_blocks([source], **input_options, on_notice=messages.notice)
+        blocks = read_blocks([source], **input_options, on_notice=messages.notice, on_bad=bad.append)
         parts: list[str] = []
         tally = BadBytes()
         for is_joined, group in groupby(blocks, key=lambda block: block.joins_previous):

@@ -78,6 +78,7 @@ def read_blocks(
     bad_bytes: str = "stop",
     block_bytes: int = BLOCK_BYTES,
     on_notice: Callable[[str], None] = lambda text: None,
+    on_bad: Callable[[int], None] = lambda n: None,
 ) -> Iterator[Block]:
     """Read sources block by block, decompressed and as UTF-8.
 
@@ -101,6 +102,9 @@ def read_blocks(
         Length aimed at; a block may be somewhat longer.
     on_notice
         Called with one line about each source that needs one: encoding found, bad bytes passed over.
+    on_bad
+        Called at the end of a source with the number of byte sequences and lines passed over in it, if any;
+        those of plain UTF-8 are `encode_block`'s to count.
 
     Raises
     ------
@@ -116,7 +120,7 @@ def read_blocks(
         raise UsageError(f"block_bytes is {block_bytes}; at least 1 is needed")
     extract = _extractor(jsonl_field, column)
     # A generator of its own, so that wrong options raise at the call.
-    return _read_all(sources, codec, extract, bad_bytes, block_bytes, on_notice)
+    return _read_all(sources, codec, extract, bad_bytes, block_bytes, on_notice, on_bad)
 
 
 Extract = Callable[[bytes], bytes | None]
@@ -142,6 +146,7 @@ def _read_all(
     bad_bytes: str,
     block_bytes: int,
     on_notice: Callable[[str], None],
+    on_bad: Callable[[int], None],
 ) -> Iterator[Block]:
     for source in sources:
         tally, n_seen, is_first = BadBytes(), 0, True
@@ -151,13 +156,14 @@ def _read_all(
             if extract is None:
                 cuts = _cut_blocks(pieces, base)
             else:
-                cuts = _extract_records(pieces, base, source.name, extract, bad_bytes, tally, on_notice)
+                cuts = _extract_records(pieces, base, source.name, extract, bad_bytes, tally, on_notice, on_bad)
             for data, offset, joins_previous in cuts:
                 n_bytes_read, n_seen = reader.n_bytes_read - n_seen, reader.n_bytes_read
                 yield Block(data, source, offset, is_first, n_bytes_read, joins_previous)
                 is_first = False
         if tally.count:
             on_notice(tally.report(source.name, bad_bytes))
+            on_bad(tally.count)
 
 
 def _utf8_pieces(
@@ -267,6 +273,7 @@ def _extract_records(
     bad_bytes: str,
     tally: BadBytes,
     on_notice: Callable[[str], None],
+    on_bad: Callable[[int], None],
 ) -> Iterator[tuple[bytes, int, bool]]:
     """Blocks of the texts that ``extract`` finds in the lines, each text ended by a line end."""
     n_lines, bad_lines, first_bad = 0, 0, 0
@@ -296,6 +303,7 @@ def _extract_records(
         offset += len(data)
     if bad_lines:
         on_notice(f"{name}: skipped {bad_lines} bad {'line' if bad_lines == 1 else 'lines'}, first at line {first_bad}")
+        on_bad(bad_lines)
 
 
 def _lack(extract: Extract) -> str:

@@ -167,52 +167,45 @@ def discover_words(
     if method == "cut":
         on_step("cutting", total=len(corpus.units))
         found = cut_words(
-            corpus,
-            table,
-            thresholds=cut_thresholds,
-            back_check=back_check,
-            threads=threads,
-            on_progress=on_progress,
+            corpus, table, thresholds=cut_thresholds, back_check=back_check, threads=threads, on_progress=on_progress
         )
         return _tabulate_segments(corpus, table, found, dictionary, min_len, max_len)
     on_step("measuring candidates")
     rows = find_candidates(corpus, table, min_len=min_len, max_len=max_len)
     is_known = find_known_rows(corpus, table, dictionary or frozenset())[rows]
-    statistics = Statistics(table)
-    shares = np.full(len(rows), np.nan)
-    notes: list[str] = []
-    if method == "cohesion":
-        scores = statistics.measure(rows, ("cohesion",))["cohesion"].astype(np.float64)
-    elif method == "entropy":
-        scores = statistics.measure(rows, ("freedom",))["freedom"].astype(np.float64)
-    else:
-        guesses = _sigmoid(experience.guess.log_odds(statistics.measure(rows, ROBUST)))
-        # One-unit candidates have nothing inside to judge by; the guess has to do.
-        kept = np.flatnonzero((guesses > MIN_GUESS) & (rows >= table.order_offsets[1]))
-        scores = guesses
-        if len(kept):
-            on_step("reading the text with the candidates", total=units_to_read(len(corpus.units)))
-            readings = read_candidates(
-                corpus.units, table, rows[kept], guesses[kept], threads=threads, on_progress=on_progress
-            )
-            shares[kept] = readings.shares
-            features = statistics.measure(rows[kept]) | reading_features(readings)
-            on_step("learning from the dictionary", total=N_FITS)
-            scores[kept], notes = _judge(
-                features, None if dictionary is None else is_known[kept], experience, seed, threads, on_progress
-            )
-    best_first = np.argsort(-scores, kind="stable")
-    rows = rows[best_first]
-    return WordTable(
+    candidates = WordTable(
         Texts(corpus, table, rows),
-        scores[best_first],
+        np.zeros(len(rows)),
         table.counts[rows],
-        is_known[best_first],
-        shares[best_first],
+        is_known,
+        np.full(len(rows), np.nan),
         rows,
         table,
-        statistics,
-        notes,
+        Statistics(table),
+    )
+    if method == "distant":
+        learner = _Learner(experience, dictionary is not None, seed, threads, on_step, on_progress)
+        learner.score(corpus, candidates)
+    else:
+        name = {"cohesion": "cohesion", "entropy": "freedom"}[method]
+        candidates.scores = candidates.statistics.measure(rows, (name,))[name].astype(np.float64)
+    return _sort(corpus, candidates)
+
+
+def _sort(corpus: Corpus, found: WordTable) -> WordTable:
+    """The candidates, best first; those of equal score stay in the order of the table."""
+    best_first = np.argsort(-found.scores, kind="stable")
+    rows = found.rows[best_first]
+    return WordTable(
+        Texts(corpus, found.table, rows),
+        found.scores[best_first],
+        found.counts[best_first],
+        found.is_known[best_first],
+        found.shares[best_first],
+        rows,
+        found.table,
+        found.statistics,
+        found.notes,
     )
 
 
@@ -225,27 +218,55 @@ def _check_options(method: str, min_len: int, max_len: int, cut_thresholds: Sequ
         raise UsageError(f"cut_thresholds must be 1 to {MAX_ORDER} numbers, not {len(cut_thresholds)}")
 
 
-def _judge(
-    features: Features,
-    is_known: np.ndarray | None,
-    experience: Experience,
-    seed: int,
-    threads: int,
-    on_progress: Callable[[int], None],
-) -> tuple[np.ndarray, list[str]]:
-    """Probability that each candidate is a word, and what to tell about it; ``is_known`` None: no dictionary."""
-    log_odds = experience.judge.log_odds(features)
-    if is_known is None:
-        return _sigmoid(log_odds), [f"no dictionary: {WITHOUT_DICTIONARY}"]
-    n_known = int(is_known.sum())
-    if not MIN_KNOWN <= n_known < len(is_known):
-        note = f"{n_known} words of the dictionary stand out in this text, which teaches nothing: {WITHOUT_DICTIONARY}"
-        return _sigmoid(log_odds), [note]
-    log_odds += DICTIONARY_WEIGHT * judge_by_dictionary(
-        features, is_known, seed=seed, threads=threads, on_progress=on_progress
-    )
-    offsets = np.where(is_known, experience.known_offset, experience.unknown_offset)
-    return _sigmoid(experience.scale * log_odds + offsets), []
+@dataclass(frozen=True)
+class _Learner:
+    """What ``distant`` needs besides the candidates."""
+
+    experience: Experience
+    has_dictionary: bool
+    seed: int
+    threads: int
+    on_step: OnStep
+    on_progress: Callable[[int], None]
+
+    def score(self, corpus: Corpus, found: WordTable) -> None:
+        """Fill in the probability of every candidate, how it is read, and what to tell about it."""
+        table = found.table
+        robust = found.statistics.measure(found.rows, ROBUST)
+        found.scores = _sigmoid(self.experience.guess.log_odds(robust))
+        # One-unit candidates have nothing inside to judge by; the guess has to do.
+        kept = np.flatnonzero((found.scores > MIN_GUESS) & (found.rows >= table.order_offsets[1]))
+        if len(kept) == 0:
+            return
+        self.on_step("reading the text with the candidates", total=units_to_read(len(corpus.units)))
+        readings = read_candidates(
+            corpus.units,
+            table,
+            found.rows[kept],
+            found.scores[kept],
+            threads=self.threads,
+            on_progress=self.on_progress,
+        )
+        found.shares[kept] = readings.shares
+        features = found.statistics.measure(found.rows[kept]) | reading_features(readings)
+        found.scores[kept] = self._judge(features, found.is_known[kept], found.notes)
+
+    def _judge(self, features: Features, is_known: np.ndarray, notes: list[str]) -> np.ndarray:
+        log_odds = self.experience.judge.log_odds(features)
+        n_known = int(is_known.sum())
+        if not self.has_dictionary:
+            notes.append(f"no dictionary: {WITHOUT_DICTIONARY}")
+            return _sigmoid(log_odds)
+        if not MIN_KNOWN <= n_known < len(is_known):
+            words = "word" if n_known == 1 else "words"
+            notes.append(f"{n_known} {words} of the dictionary stand out here, too few to learn: {WITHOUT_DICTIONARY}")
+            return _sigmoid(log_odds)
+        self.on_step("learning from the dictionary", total=N_FITS)
+        learned = judge_by_dictionary(
+            features, is_known, seed=self.seed, threads=self.threads, on_progress=self.on_progress
+        )
+        offsets = np.where(is_known, self.experience.known_offset, self.experience.unknown_offset)
+        return _sigmoid(self.experience.scale * (log_odds + DICTIONARY_WEIGHT * learned) + offsets)
 
 
 def _sigmoid(log_odds: np.ndarray) -> np.ndarray:

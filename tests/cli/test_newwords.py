@@ -309,7 +309,6 @@ def test_newwords__bad_bytes_passed_over_give_the_result_and_exit_code_3(
     assert invoke(*args).code == 0
 
 
-@pytest.mark.xfail(strict=True, reason="read_blocks tells of these in notices only, so Corpus.n_bad misses them")
 @pytest.mark.parametrize(
     ("data", "options"),
     [
