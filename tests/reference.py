@@ -181,3 +181,125 @@ def is_confirmed(segment: Ngram, solid: set[Ngram], longest: int, back_check: st
     }[back_check]
     windows = [segment[i : i + width] for width in widths for i in range(len(segment) - width + 1)]
     return len(segment) < 3 or all(window in solid for window in windows)
+
+
+# --- ranking ------------------------------------------------------------------------------------------
+
+
+def spell(ngram: Ngram, vocabulary: Sequence[str]) -> str:
+    return "".join(vocabulary[unit] for unit in ngram)
+
+
+def find_candidates(
+    units: Sequence[int], vocabulary: Sequence[str], *, min_len: int, max_len: int, max_order: int, min_count: int
+) -> set[Ngram]:
+    return {
+        ngram
+        for ngram in count_ngrams(units, max_order=max_order, min_count=min_count)
+        if min_len <= len(ngram) <= max_len
+        and any(vocabulary[unit] > "\u3000" and len(vocabulary[unit]) == 1 for unit in ngram)
+        and all(any(character.isalpha() for character in vocabulary[unit]) for unit in ngram)
+    }
+
+
+def measure(units: Sequence[int], *, max_order: int, min_count: int) -> dict[str, dict[Ngram, float]]:
+    """Every feature of a table of n-grams, by name."""
+    limits = {"max_order": max_order, "min_count": min_count}
+    counts = count_ngrams(units, **limits)
+    beside = count_neighbours(units, max_order=max_order)
+    total = n_tokens(units)
+    rises = autonomy(units, boundary="single", **limits)
+    probabilities = conditional_probabilities(units, **limits)
+    columns = {
+        "log_count": {w: math.log(n) for w, n in counts.items()},
+        "log_freq": {w: math.log(n / total) for w, n in counts.items()},
+        "length": {w: len(w) for w in counts},
+        "cohesion": min_split_pmi(units, **limits),
+        "npmi": npmi(units, **limits),
+        "forward_probability": {w: probabilities[w][0] for w in counts},
+        "backward_probability": {w: probabilities[w][1] for w in counts},
+    }
+    for index, (side, bit) in enumerate([("left", OPENING), ("right", CLOSING)]):
+        tallies = {w: tally(getattr(beside[w], side), bit) for w in counts}
+        entropies = {w: branching_entropy(getattr(beside[w], side), "distinct") for w in counts}
+        columns[f"{side}_entropy"] = entropies
+        columns[f"{side}_evenness"] = {w: entropies[w] / math.log(n) if n > 1 else 0.0 for w, n in counts.items()}
+        for column, name in enumerate(["variety", "boundary", "quotation", "extension"]):
+            columns[f"{side}_{name}"] = {w: tallies[w][column] / n for w, n in counts.items()}
+        columns[f"{side}_autonomy"] = {w: rises[w][index] for w in counts}
+    for name, kind, weaker in [
+        ("freedom", "entropy", min),
+        ("evenness", "evenness", min),
+        ("autonomy", "autonomy", min),
+        ("extension", "extension", max),
+    ]:
+        columns[name] = {w: weaker(columns[f"left_{kind}"][w], columns[f"right_{kind}"][w]) for w in counts}
+    return columns
+
+
+# --- reading ------------------------------------------------------------------------------------------
+
+
+def spans(units: Sequence[int]) -> list[Ngram]:
+    """What stands between boundaries."""
+    found: list[list[int]] = [[]]
+    for unit in units:
+        if is_boundary(unit):
+            found.append([])
+        else:
+            found[-1].append(unit)
+    return [tuple(span) for span in found if span]
+
+
+def segmentations(span: Ngram, words: Sequence[Ngram] | set[Ngram] | dict) -> list[list[Ngram]]:
+    """All ways to cut a span into words and single units."""
+    if not span:
+        return [[]]
+    return [
+        [span[:n], *rest]
+        for n in range(1, len(span) + 1)
+        if n == 1 or span[:n] in words
+        for rest in segmentations(span[n:], words)
+    ]
+
+
+def readings_of_span(span: Ngram, weights: dict[Ngram, float], unknown: float) -> tuple[dict, list[float]]:
+    """Probability of every word by (start, stop), and of a word boundary at every position of the span."""
+    ways = segmentations(span, weights)
+    likelihoods = [math.prod(weights.get(word, unknown) for word in way) for way in ways]
+    as_word: Counter = Counter()
+    edges = [0.0] * (len(span) + 1)
+    edges[0] = 1.0
+    for way, likelihood in zip(ways, likelihoods, strict=True):
+        start = 0
+        for word in way:
+            stop = start + len(word)
+            as_word[start, stop] += likelihood / sum(likelihoods)
+            edges[stop] += likelihood / sum(likelihoods)
+            start = stop
+    return as_word, edges
+
+
+def read_candidates(
+    units: Sequence[int], counts: dict[Ngram, int], guesses: dict[Ngram, float], *, n_iterations: int
+) -> dict[Ngram, tuple[float, float, float, float]]:
+    """Share, left edge, right edge and break of every candidate; ``counts`` as of `count_ngrams`."""
+    priors = {w: 1.0 for w in counts if len(w) == 1} | guesses
+    shares = dict(priors)
+    for iteration in range(n_iterations + 1):
+        expected_counts = {w: max(counts[w] * shares[w], 1e-3) for w in priors}
+        total = sum(expected_counts.values()) + 0.5
+        weights = {w: n / total for w, n in expected_counts.items()}
+        sums = {w: [0.0] * 4 for w in priors}
+        for span in spans(units):
+            as_word, edges = readings_of_span(span, weights, 0.5 / total)
+            for start in range(len(span)):
+                for stop in range(start + 1, len(span) + 1):
+                    if span[start:stop] in sums:
+                        inside = max(edges[start + 1 : stop], default=0.0)
+                        values = (as_word[start, stop], edges[start], edges[stop], inside)
+                        mine = sums[span[start:stop]]
+                        sums[span[start:stop]] = [a + b for a, b in zip(mine, values, strict=True)]
+        if iteration < n_iterations:
+            shares = {w: (sums[w][0] + priors[w]) / (counts[w] + 1.0) for w in priors}
+    return {w: tuple(value / counts[w] for value in sums[w]) for w in guesses}
