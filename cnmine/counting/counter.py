@@ -71,7 +71,7 @@ def count_ngrams(
     threads
         Worker threads; the result does not depend on it.
     on_progress
-        Called with the number of positions finished since the last call.
+        Called with the number of positions finished since the last call; ``len(units)`` in all.
 
     Returns
     -------
@@ -112,6 +112,7 @@ def count_ngrams(
     for shard, levels in enumerate(map_ordered(refine, range(len(unit_bounds) - 1), threads=threads)):
         shards.append(levels)
         on_progress(int(shard_offsets[shard + 1] - shard_offsets[shard]))
+    on_progress(len(units) - int(shard_offsets[-1]))  # boundaries and rare units
     del positions
     return _assemble(units, shards, shard_of_unit, deepest, n_tokens, max_order, min_count)
 

@@ -210,8 +210,13 @@ def _utf8_pieces(
 
 
 def _cut_blocks(pieces: Iterable[bytes], base: int) -> Iterator[tuple[bytes, int, bool]]:
-    """Regroup pieces so that no unit is cut; blocks with their offset and whether they join the previous one."""
+    """Regroup pieces so that no unit is cut; blocks with their offset and whether they join the previous one.
+
+    What is left over of the last line goes with the block before it, so that only the last block of a line
+    can be shorter than a piece.
+    """
     pending, end, joins = b"", base, False
+    held: tuple[bytes, int, bool] | None = None
     for piece in pieces:
         end += len(piece)
         cut = piece.rfind(b"\n") + 1
@@ -225,8 +230,14 @@ def _cut_blocks(pieces: Iterable[bytes], base: int) -> Iterator[tuple[bytes, int
                 pending = _shorten_run(pending)
                 cut = 0
         if cut:
-            yield pending[:cut], end - len(pending), joins
+            if held:
+                yield held
+            held = (pending[:cut], end - len(pending), joins)
             pending, joins = pending[cut:], not is_line_end
+    if held and joins:
+        held, pending = (held[0] + pending, *held[1:]), b""
+    if held:
+        yield held
     if pending:
         yield pending, end - len(pending), joins
 

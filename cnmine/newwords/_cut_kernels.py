@@ -48,7 +48,7 @@ def cut_segments(units, start, stop, deepest, lengths, segments):  # u2[n], i8, 
             first = pos
             last = pos if units[pos] < N_BOUNDARIES else pos + 1
         if deepest[pos] >= 0:
-            last = max(last, pos + lengths[deepest[pos]])
+            last = max(last, pos + np.int64(lengths[deepest[pos]]))
     return n_segments
 
 

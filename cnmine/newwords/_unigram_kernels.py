@@ -46,7 +46,7 @@ def read_backwards(node_at, lattice, start, stop, step):  # i4[n], lattice, i8, 
         node = node_at[start + k]
         total = 0.0
         while node >= 0:
-            length = lengths[node]
+            length = np.int64(lengths[node])
             if start + k + length <= stop:
                 weight = weights[node]
                 for x in range(k + 1, k + length):
@@ -93,7 +93,7 @@ def add_posteriors(units, node_at, lattice, span, threshold, sums):  # …, (i8,
             for k in range(stop - start):
                 node = node_at[start + k]
                 while node >= 0:
-                    length = lengths[node]
+                    length = np.int64(lengths[node])
                     if start + k + length <= stop:
                         seen[node] += 1
                         expected[node] += np.int64(edges[k] * step[k, length] * ONE + 0.5)
@@ -119,7 +119,7 @@ def add_edges(units, node_at, lattice, span, sums):  # u2[n], i4[n], lattice, (i
         for k in range(stop - start):
             node = node_at[start + k]
             while node >= 0 and lengths[node] > 1:
-                length = lengths[node]
+                length = np.int64(lengths[node])
                 if start + k + length <= stop:
                     inside = 0.0
                     for x in range(k + 1, k + length):

@@ -258,8 +258,11 @@ class _Learner:
             notes.append(f"no dictionary: {WITHOUT_DICTIONARY}")
             return _sigmoid(log_odds)
         if not MIN_KNOWN <= n_known < len(is_known):
-            words = "word" if n_known == 1 else "words"
-            notes.append(f"{n_known} {words} of the dictionary stand out here, too few to learn: {WITHOUT_DICTIONARY}")
+            how_many = "too few" if n_known < MIN_KNOWN else "all there are"
+            notes.append(
+                f"{n_known:,} candidates here are in the dictionary, {how_many}, so nothing can be learned from it: "
+                f"{WITHOUT_DICTIONARY}"
+            )
             return _sigmoid(log_odds)
         self.on_step("learning from the dictionary", total=N_FITS)
         learned = judge_by_dictionary(

@@ -52,7 +52,9 @@ class LogisticWeights:
         for start in range(0, n, ROWS_PER_STEP):
             part = slice(start, start + ROWS_PER_STEP)
             matrix = stack({name: features[name][part] for name in self.names}, self.names)
-            result[part] = expand(matrix, np.array(self.center), np.array(self.spread)) @ slopes + self.bias
+            terms = expand(matrix, np.array(self.center), np.array(self.spread)) * slopes
+            # A matrix product would add in an order that depends on the number of rows.
+            result[part] = terms.sum(axis=1) + self.bias
         return result
 
 

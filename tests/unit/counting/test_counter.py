@@ -116,11 +116,11 @@ def test_count_ngrams__where_nothing_is_frequent(make_units):
     check_table(count_ngrams(units, max_order=3, min_count=1000), units.tolist(), 3, 1000)
 
 
-def test_count_ngrams__reports_every_counted_position(make_units, threads):
+def test_count_ngrams__reports_every_position(make_units, threads):
     units = make_units()
     progress = []
     count_ngrams(units, max_order=3, min_count=1, threads=threads, on_progress=progress.append)
-    assert sum(progress) == reference.n_tokens(units.tolist())
+    assert sum(progress) == len(units)
 
 
 def test_count_ngrams__accepts_read_only_units(make_units):

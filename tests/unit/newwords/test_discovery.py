@@ -223,7 +223,7 @@ def test_discover_words__a_dictionary_too_small_to_learn_from(corpus, find):
     small = frozenset(sorted(word for word in find("distant").words[:200] if word in dictionary())[:7])
     found = discover_words(corpus, dictionary=small)
     assert len(found.notes) == 1
-    assert found.notes[0].startswith("7 words of the dictionary ")
+    assert found.notes[0].startswith("7 candidates here are in the dictionary, too few, ")
     assert found.notes[0].endswith(WITHOUT_DICTIONARY)
     assert found.is_known.sum() == 7 < MIN_KNOWN
     without = discover_words(corpus, dictionary=None)
@@ -238,7 +238,7 @@ def test_discover_words__a_dictionary_that_knows_everything(corpus, find):
 
 
 def test_discover_words__an_empty_dictionary(corpus):
-    assert discover_words(corpus, dictionary=frozenset()).notes[0].startswith("0 words of the dictionary")
+    assert discover_words(corpus, dictionary=frozenset()).notes[0].startswith("0 candidates here are in the dictionary")
 
 
 @pytest.mark.parametrize("method", ["cohesion", "entropy", "cut"])
