@@ -4,7 +4,6 @@ import numpy as np
 
 CODEPOINT = np.uint32  # Unicode code point, or code of a run of letters and digits
 UNIT = np.uint16  # unit id: ids below N_BOUNDARIES are boundaries
-POSITION = np.uint32  # index of a unit in the corpus
 COUNT = np.int64
 OFFSET = np.int64  # byte offset, or row pointer of a ragged table
 

@@ -1,4 +1,4 @@
-"""Mark rows of the table: candidates by the kinds of their units, words of a dictionary by walking the trie."""
+"""Mark the rows of the table that may be words, by the kinds of their units."""
 
 from cnmine._jit import kernel
 
@@ -18,43 +18,3 @@ def mark_candidates(parents, last_units, is_number, is_han, keeps):  # i4[n], u2
             if above == HAS_NUMBER or kind == HAS_NO_HAN:
                 kind = above
         keeps[row] = kind
-
-
-@kernel
-def child_of(row, unit, last_units, child_offsets):  # i8, u2, u2[n], i8[n + 1]
-    """The row of the n-gram of ``row`` extended by ``unit``, -1 if there is none; ``row`` -1 is the empty n-gram."""
-    if row < 0:
-        low, high = 0, child_offsets[0]
-    else:
-        low, high = child_offsets[row], child_offsets[row + 1]
-    stop = high
-    while low < high:
-        middle = (low + high) // 2
-        if last_units[middle] < unit:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < stop and last_units[low] == unit else -1
-
-
-@kernel
-def mark_words(units, is_boundary, line_ends, trie, is_known):  # u2[n + 1], b1[n], 2 b1[n], (u2[m], i8[m + 1]), b1[m]
-    """Mark the row of every line that is one span of units and stands in the table.
-
-    ``line_ends`` tells of every boundary whether it begins, and whether it ends, with a line end.
-    """
-    last_units, child_offsets = trie
-    closes, opens = line_ends
-    row = -1
-    is_whole = True
-    for i in range(is_boundary.shape[0]):
-        if is_boundary[i]:
-            if closes[i] and is_whole and row >= 0:
-                is_known[row] = True
-            row = -1
-            is_whole = opens[i]
-        elif is_whole:
-            row = child_of(row, units[i], last_units, child_offsets)
-            is_whole = row >= 0
-    if is_whole and row >= 0:
-        is_known[row] = True

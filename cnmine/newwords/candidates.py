@@ -7,6 +7,7 @@ from typing import overload
 
 import numpy as np
 
+from cnmine.counting import _trie_kernels as trie_kernels
 from cnmine.counting.corpus import Corpus
 from cnmine.counting.table import NgramTable
 from cnmine.dtypes import N_BOUNDARIES, RUN_BASE, UNIT
@@ -59,7 +60,7 @@ def find_known_rows(corpus: Corpus, table: NgramTable, words: Collection[str]) -
     stops = np.append(encoded.starts[1:], len(data))
     closes = is_boundary & (raw[encoded.starts + 1] == ord("\n"))
     opens = is_boundary & (raw[stops] == ord("\n"))
-    kernels.mark_words(units, is_boundary, (closes, opens), (table.last_units, table.child_offsets), is_known)
+    trie_kernels.mark_words(units, is_boundary, (closes, opens), (table.last_units, table.child_offsets), is_known)
     return is_known
 
 
