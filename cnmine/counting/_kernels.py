@@ -17,8 +17,8 @@ LEFT_MASK = np.uint32(0xFFFF)
 # Columns of the neighbour tallies.
 VARIETY, BOUNDARY, QUOTED, TOP = 0, 1, 2, 3
 # A boundary unit is 0 + 1 (its first character closes a quotation) + 2 (its last one opens one).
-CLOSING = 1
-OPENING = 2
+CLOSING = np.uint32(1)
+OPENING = np.uint32(2)
 
 
 @kernel
@@ -72,6 +72,22 @@ def write_neighbour_keys(units, positions, bounds, order, left_keys, right_keys)
 
 
 @kernel
+def add_neighbour(unit, n, quotation, group, tallies):  # u4 or u8, i8, i8, i8, u4[g, 4]
+    """Add ``n`` places with one neighbour to the tallies of a group; return n ln n, or 0 for a boundary.
+
+    ``quotation`` is the flag of a boundary that has a quotation mark on the side of the n-gram.
+    """
+    if unit < N_BOUNDARIES:
+        tallies[group, BOUNDARY] += n
+        if unit & quotation:
+            tallies[group, QUOTED] += n
+        return 0.0
+    tallies[group, VARIETY] += 1
+    tallies[group, TOP] = max(tallies[group, TOP], n)
+    return n * math.log(n) if n > 1 else 0.0
+
+
+@kernel
 def tally_left(keys, bounds, tallies, spreads):  # u4[m] sorted, i8[g + 1], u4[g, 4], f8[g]
     """Tally the left neighbours of every group: variety, boundaries, quotations, top; and sum of c ln c."""
     base = bounds[0]
@@ -85,16 +101,7 @@ def tally_left(keys, bounds, tallies, spreads):  # u4[m] sorted, i8[g + 1], u4[g
             while j < stop and keys[j] == key:
                 j += 1
             n = j - start
-            unit = key & LEFT_MASK
-            if unit < N_BOUNDARIES:
-                tallies[group, BOUNDARY] += n
-                if unit & OPENING:
-                    tallies[group, QUOTED] += n
-            else:
-                tallies[group, VARIETY] += 1
-                tallies[group, TOP] = max(tallies[group, TOP], n)
-                if n > 1:
-                    spread += n * math.log(n)
+            spread += add_neighbour(key & LEFT_MASK, n, OPENING, group, tallies)
         spreads[group] = spread
 
 
@@ -114,17 +121,9 @@ def tally_right(keys, bounds, min_count, tallies, spreads):  # u8[m] sorted, i8[
                 j += 1
             n = j - start
             unit = head & UNIT_MASK
-            if unit < N_BOUNDARIES:
-                tallies[group, BOUNDARY] += n
-                if unit & CLOSING:
-                    tallies[group, QUOTED] += n
-            else:
-                tallies[group, VARIETY] += 1
-                tallies[group, TOP] = max(tallies[group, TOP], n)
-                if n >= min_count:
-                    n_children += 1
-                if n > 1:
-                    spread += n * math.log(n)
+            spread += add_neighbour(unit, n, CLOSING, group, tallies)
+            if unit >= N_BOUNDARIES and n >= min_count:
+                n_children += 1
         spreads[group] = spread
     return n_children
 
