@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,9 +58,6 @@ def load_example(path: Path, dictionary: frozenset[str]) -> Example:
     """Strip the blanks of a segmented corpus, count it, and mark its words."""
     lines = list(read_lines(path))
     gold = gold_from_counts(gold_word_counts(lines))
-    stripped = Path(path.name + ".stripped")
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         stripped = Path(folder) / "text"
         stripped.write_text("\n".join("".join(line.split()) for line in lines), encoding="utf-8")

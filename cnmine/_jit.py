@@ -17,11 +17,12 @@ def _has_cache_dir() -> bool:
         candidates = [Path(os.environ["NUMBA_CACHE_DIR"])]
     else:
         # A read-only package falls back to the user's cache directory, as Numba itself does.
-        candidates = [Path(__file__).parent / "__pycache__", _user_cache_dir()]
+        candidates = [Path(__file__).parent / "__pycache__", user_cache_dir()]
     return any(_is_writable(path) for path in candidates)
 
 
-def _user_cache_dir() -> Path:
+def user_cache_dir() -> Path:
+    """Where the user's caches are kept, which is Numba's second choice."""
     if os.name == "nt":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
     return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))

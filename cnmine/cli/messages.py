@@ -124,18 +124,16 @@ def kernel_notice() -> str | None:
 
 def _is_compiled(source: Path) -> bool:
     """Whether Numba keeps machine code of this file, made after it was last changed."""
+    from cnmine import _jit
+
     pattern = f"{source.stem}.*.nbi"
     if os.environ.get("NUMBA_CACHE_DIR"):
         found = list(Path(os.environ["NUMBA_CACHE_DIR"]).glob(f"{source.parent.name}_*/{pattern}"))
     else:
         found = list((source.parent / "__pycache__").glob(pattern))
-        found += (_user_cache_dir() / "numba").glob(f"{source.parent.name}_*/{pattern}")
+        found += (_jit.user_cache_dir() / "numba").glob(f"{source.parent.name}_*/{pattern}")
     changed = source.stat().st_mtime
     return any(path.stat().st_mtime >= changed for path in found)
-
-
-def _user_cache_dir() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))
 
 
 def format_size(n_bytes: float) -> str:

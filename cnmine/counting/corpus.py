@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnmine.counting import _kernels as kernels
-from cnmine.dtypes import COUNT, N_BOUNDARIES, UNIT
+from cnmine.dtypes import COUNT, N_BOUNDARIES, RUN_BASE, UNIT
 from cnmine.io.paths import Source
 from cnmine.io.source import read_blocks
-from cnmine.io.units import CLOSING_BIT, OPENING_BIT, RUN_BASE, encode_blocks, join_blocks
+from cnmine.io.units import CLOSING_BIT, OPENING_BIT, encode_blocks, join_blocks
 
 MAX_UNITS = 65_000  # the most frequent units get an id; the rest act as boundaries
 PADDING = 8  # boundaries behind the last unit, so that no window runs past the end

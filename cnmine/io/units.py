@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnmine._parallel import map_ordered
-from cnmine.dtypes import CODEPOINT, N_BOUNDARIES, OFFSET
+from cnmine.dtypes import CODEPOINT, N_BOUNDARIES, OFFSET, RUN_BASE
 from cnmine.errors import UsageError
 from cnmine.io import _kernels
 from cnmine.io.encoding import BadBytes, bad_bytes_error, repair_utf8
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 # Codes below N_BOUNDARIES are boundaries: 0 plain, +1 begins with a closing quote, +2 ends with an opening one.
 CLOSING_BIT, OPENING_BIT = 1, 2
-RUN_BASE = 0x110000  # one above the last code point
 MAX_RUN_BYTES = _kernels.MAX_RUN_BYTES
 
 _MIN_SLOTS = 1024  # of the table of runs; grown when half full

@@ -15,7 +15,7 @@ from cnmine.errors import UsageError
 from cnmine.newwords.candidates import Texts, find_candidates, find_known_rows
 from cnmine.newwords.cutting import THRESHOLDS, cut_words
 from cnmine.newwords.experience import EXPERIENCE, Experience
-from cnmine.newwords.features import ROBUST, Features, Statistics, reading_features
+from cnmine.newwords.features import Features, Statistics, reading_features
 from cnmine.newwords.selection import split_units
 from cnmine.newwords.unigram import read_candidates, units_to_read
 from cnmine.newwords.wordhood import MIN_KNOWN, N_FITS, judge_by_dictionary
@@ -232,8 +232,8 @@ class _Learner:
     def score(self, corpus: Corpus, found: WordTable) -> None:
         """Fill in the probability of every candidate, how it is read, and what to tell about it."""
         table = found.table
-        robust = found.statistics.measure(found.rows, ROBUST)
-        found.scores = _sigmoid(self.experience.guess.log_odds(robust))
+        guess = self.experience.guess
+        found.scores = _sigmoid(guess.log_odds(found.statistics.measure(found.rows, guess.names)))
         # One-unit candidates have nothing inside to judge by; the guess has to do.
         kept = np.flatnonzero((found.scores > MIN_GUESS) & (found.rows >= table.order_offsets[1]))
         if len(kept) == 0:

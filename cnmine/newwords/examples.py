@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnmine.dtypes import N_BOUNDARIES
+from cnmine.dtypes import N_BOUNDARIES, RUN_BASE
 from cnmine.errors import CorpusError
 from cnmine.io.source import Block, read_blocks
-from cnmine.io.units import RUN_BASE, UnitBlock, encode_block, encode_blocks
+from cnmine.io.units import UnitBlock, encode_block, encode_blocks
 from cnmine.newwords.selection import take_words
 
 if TYPE_CHECKING:

@@ -107,10 +107,10 @@ class Statistics:
                 return min_split_pmi(table)
             case "npmi":
                 return npmi(table)
-            case "forward_probability":
-                return conditional_probabilities(table)[0]
-            case "backward_probability":
-                return conditional_probabilities(table)[1]
+            case "forward_probability" | "backward_probability":
+                return self._keep(
+                    ("forward_probability", "backward_probability"), conditional_probabilities(table), name
+                )
             case "extension":
                 return np.maximum(self._column("left_extension"), self._column("right_extension"))
         kind = {"freedom": "entropy"}.get(name, name)
@@ -131,9 +131,13 @@ class Statistics:
                 return boundary_shares(table, side)
             case "quotation":
                 return quotation_shares(table, side)
-        for both, rises in zip(("left_autonomy", "right_autonomy"), autonomy(table), strict=True):
-            self._columns[both] = rises.astype(np.float32)
-        return self._columns[f"{side}_{kind}"]
+        return self._keep(("left_autonomy", "right_autonomy"), autonomy(table), f"{side}_{kind}")
+
+    def _keep(self, names: tuple[str, ...], columns: tuple[np.ndarray, ...], wanted: str) -> np.ndarray:
+        """Store columns that are computed together; return one of them."""
+        for name, column in zip(names, columns, strict=True):
+            self._columns[name] = column.astype(np.float32)
+        return self._columns[wanted]
 
 
 def reading_features(readings: Readings) -> Features:

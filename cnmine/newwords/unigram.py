@@ -81,7 +81,8 @@ def read_candidates(
 
     Notes
     -----
-    Time: linear in the corpus, about 5 passes over its first 4 M units and one over all of it.
+    Time: linear in the corpus; ``N_ITERATIONS`` passes over a sample of at most about ``SAMPLE_UNITS`` units
+    and one over all.
     Memory: 4 bytes a unit.
     """
     n_single = int(table.order_offsets[1])
