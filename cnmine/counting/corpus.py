@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnmine.counting import _kernels as kernels
-from cnmine.dtypes import COUNT, N_BOUNDARIES, RUN_BASE, UNIT
+from cnmine.counting.codes import read_codes
+from cnmine.dtypes import N_BOUNDARIES, RUN_BASE, UNIT
 from cnmine.io.paths import Source
-from cnmine.io.source import read_blocks
-from cnmine.io.units import CLOSING_BIT, OPENING_BIT, encode_blocks, join_blocks
+from cnmine.io.units import CLOSING_BIT, OPENING_BIT, join_blocks
 
 MAX_UNITS = 65_000  # the most frequent units get an id; the rest act as boundaries
 PADDING = 8  # boundaries behind the last unit, so that no window runs past the end
@@ -89,43 +88,25 @@ def read_corpus(
     -----
     One pass. Memory: about 6 bytes a unit while reading, 2 afterwards.
     """
-    passed_over: list[int] = []
-    blocks = read_blocks(
+    [text] = read_codes(
         sources,
         encoding=encoding,
         jsonl_field=jsonl_field,
         column=column,
         bad_bytes=bad_bytes,
+        fold_case=fold_case,
         block_bytes=block_bytes,
+        threads=threads,
+        on_progress=on_progress,
         on_notice=on_notice,
-        on_bad=passed_over.append,
     )
-    pieces: list[tuple[np.ndarray, bool]] = []
-    run_ids: dict[bytes, int] = {}
-    counts = np.zeros(RUN_BASE, dtype=COUNT)
-    n_bytes = n_characters = n_bad = 0
-    encoded = encode_blocks(blocks, fold_case=fold_case, bad_bytes=bad_bytes, threads=threads, on_notice=on_notice)
-    for block, encoded_block in encoded:
-        codes = encoded_block.codes
-        globals_of_runs = np.array([run_ids.setdefault(run, len(run_ids)) for run in encoded_block.runs], np.uint32)
-        kernels.renumber_runs(codes, globals_of_runs)
-        if len(counts) < RUN_BASE + len(run_ids):
-            grown = np.zeros(RUN_BASE + 2 * len(run_ids), dtype=COUNT)
-            grown[: len(counts)] = counts
-            counts = grown
-        kernels.count_units(codes, counts)
-        pieces.append((codes, block.joins_previous))
-        n_bytes += len(block.data)
-        n_bad += encoded_block.n_bad
-        # Every byte of UTF-8 but a continuation byte (below -64 as int8) begins a character.
-        n_characters += int(np.count_nonzero(np.frombuffer(block.data, np.int8) >= -64))
-        on_progress(block.n_bytes_read)
-    unit_of_code, vocabulary, n_rare = _number_units(counts, run_ids)
+    counts = text.counts
+    unit_of_code, vocabulary, n_rare = _number_units(counts, text.run_ids)
     rare_tokens = int(counts[N_BOUNDARIES:].sum()) if n_rare else 0
     if n_rare:
         rare_tokens -= int(counts[N_BOUNDARIES:][unit_of_code[N_BOUNDARIES : len(counts)] >= N_BOUNDARIES].sum())
-    units = np.concatenate([*join_blocks(_take_pieces(pieces, unit_of_code)), np.zeros(PADDING, dtype=UNIT)])
-    return Corpus(units, vocabulary, n_bytes, n_characters, n_rare, rare_tokens, n_bad + sum(passed_over))
+    units = np.concatenate([*join_blocks(_take_pieces(text.pieces, unit_of_code)), np.zeros(PADDING, dtype=UNIT)])
+    return Corpus(units, vocabulary, text.n_bytes, text.n_characters, n_rare, rare_tokens, text.n_bad)
 
 
 def _take_pieces(pieces: list[tuple[np.ndarray, bool]], unit_of_code: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
