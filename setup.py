@@ -34,6 +34,7 @@ setup(
         "tqdm>=4.60",
         "scikit-learn>=1.5",
         "threadpoolctl>=3.2",
+        "xxhash>=3",
     ],
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["cnmine=cnmine.cli:main"]},
