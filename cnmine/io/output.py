@@ -21,11 +21,13 @@ class OutputFile:
     """A binary file whose write errors name it.
 
     ``BrokenPipeError`` passes unchanged: the reader has seen enough, which is no failure.
+    Errors other than a full device are of the type ``failure``.
     """
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    def __init__(self, file: BinaryIO, name: str, failure: type[CnmineError] = CorpusError) -> None:
         self.name = name
         self._file = file
+        self._failure = failure
 
     def write(self, data: bytes) -> int:
         """Write all of ``data``.
@@ -37,7 +39,7 @@ class OutputFile:
         CorpusError
             If the system refuses for another reason.
         """
-        with self._named_errors():
+        with self.named_errors():
             view = memoryview(data)
             while len(view):
                 view = view[self._file.write(view) :]
@@ -45,13 +47,13 @@ class OutputFile:
 
     def flush(self) -> None:
         """Hand everything to the operating system."""
-        with self._named_errors():
+        with self.named_errors():
             self._file.flush()
 
     def sync(self) -> None:
         """Flush, and wait until the data is on the disk."""
         self.flush()
-        with self._named_errors():
+        with self.named_errors():
             os.fsync(self._file.fileno())
 
     def fileno(self) -> int:
@@ -59,13 +61,14 @@ class OutputFile:
         return self._file.fileno()
 
     @contextmanager
-    def _named_errors(self) -> Iterator[None]:
+    def named_errors(self) -> Iterator[None]:
+        """Turn errors of the system in the block into those of `write`."""
         try:
             yield
         except BrokenPipeError:
             raise
         except OSError as err:
-            raise _write_error(self.name, err) from err
+            raise _write_error(self.name, err, self._failure) from err
 
 
 @contextmanager
@@ -99,7 +102,7 @@ def open_output(path: str) -> Iterator[OutputFile]:
             yield output
             output.flush()
     else:
-        with _replaced(path) as output:
+        with open_replacement(path) as output:
             yield output
 
 
@@ -125,13 +128,13 @@ def _drop_standard_output() -> None:
 
 
 @contextmanager
-def _replaced(path: str) -> Iterator[OutputFile]:
-    target = os.path.realpath(path)  # a symbolic link stays one
+def open_replacement(path: str, failure: type[CnmineError] = CorpusError) -> Iterator[OutputFile]:
+    """Open a regular file as `open_output` does; ``failure`` is raised where that raises CorpusError."""
+    target = resolve_target(path)
     directory = os.path.dirname(target)
-    _refuse_bad_place(path, target, directory)
     partial = f"{target}.partial-{secrets.token_hex(4)}"
     try:
-        with _opened(partial, path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as output:
+        with _opened(partial, path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, failure) as output:
             yield output
             output.sync()
         if os.path.exists(target):
@@ -141,33 +144,43 @@ def _replaced(path: str) -> Iterator[OutputFile]:
             os.replace(partial, target)
             _sync_directory(directory)
         except OSError as err:
-            raise _write_error(path, err) from err
+            raise _write_error(path, err, failure) from err
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(partial)
         raise
 
 
-def _refuse_bad_place(path: str, target: str, directory: str) -> None:
+def resolve_target(path: str) -> str:
+    """The file that ``path`` names, behind symbolic links, which stay as they are.
+
+    Raises
+    ------
+    UsageError
+        If that place cannot take a file.
+    """
+    target = os.path.realpath(path)
+    directory = os.path.dirname(target)
     if path.endswith(("/", os.sep)) or os.path.isdir(target):
         raise UsageError(f"{path}: is a directory; name a file in it")
     if not os.path.isdir(directory):
         raise UsageError(f"{path}: the directory {directory} does not exist; create it first")
     if os.path.exists(target) and not os.access(target, os.W_OK):
         raise UsageError(f"{path}: is write-protected; choose another name or change its mode")
+    return target
 
 
 @contextmanager
-def _opened(path: str, name: str, flags: int) -> Iterator[OutputFile]:
+def _opened(path: str, name: str, flags: int, failure: type[CnmineError] = CorpusError) -> Iterator[OutputFile]:
     try:
         descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0), 0o666)
     except OSError as err:
         if err.errno in _FULL:
-            raise _write_error(name, err) from err
+            raise _write_error(name, err, failure) from err
         raise UsageError(f"{name}: cannot be written: {err.strerror}; choose another place") from err
     file = open(descriptor, "wb", buffering=1 << 16)  # noqa: SIM115  (closed below, where its errors get a name)
     try:
-        yield OutputFile(file, name)
+        yield OutputFile(file, name, failure)
     except BaseException:
         with contextlib.suppress(OSError):
             file.close()
@@ -177,7 +190,7 @@ def _opened(path: str, name: str, flags: int) -> Iterator[OutputFile]:
     except BrokenPipeError:
         raise
     except OSError as err:
-        raise _write_error(name, err) from err
+        raise _write_error(name, err, failure) from err
 
 
 def _sync_directory(directory: str) -> None:
@@ -194,8 +207,8 @@ def _sync_directory(directory: str) -> None:
         os.close(descriptor)
 
 
-def _write_error(name: str, err: OSError) -> CnmineError:
+def _write_error(name: str, err: OSError, failure: type[CnmineError]) -> CnmineError:
     if err.errno in _FULL:
         reason = "no space left on device" if err.errno == errno.ENOSPC else (err.strerror or "full").lower()
         return ResourceError(f"{name}: {reason}; make room or choose another place with --output")
-    return CorpusError(f"{name}: cannot be written: {err.strerror or err}; check the device or choose another place")
+    return failure(f"{name}: cannot be written: {err.strerror or err}; check the device or choose another place")
