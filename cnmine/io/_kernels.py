@@ -8,6 +8,7 @@ from cnmine._jit import kernel
 PLAIN, CLOSING, OPENING, STRAIGHT = 0, 1, 2, 3
 HAN, COMPATIBILITY, LETTER, DIGIT = 4, 5, 6, 7
 INNER, PLUS, HASH = 8, 9, 10
+SPACE = 11  # white space, only where every other character is a unit
 
 N_CLASSES = 0x30000  # code points with an entry in the class table
 HAN_STOP = 0x40000  # planes 2 and 3 are ideographs throughout
@@ -132,7 +133,7 @@ def scan_run(data, i, classes, fold, run_bytes, used):  # u1[n], u1[], u4[], u1[
 def may_continue_run(byte, classes):  # u1[N_CLASSES]
     """Whether a run can go on with a character that begins with this byte; true if in doubt."""
     if byte < 0x80:
-        return classes[byte] > STRAIGHT
+        return LETTER <= classes[byte] <= HASH
     return byte < 0xE1 or byte > 0xEE  # most of what three bytes can write is Han or punctuation
 
 
@@ -175,6 +176,38 @@ def find_run(slots, stops, run_bytes, n_runs, used, length):  # i4[2^k], i8[], u
 
 
 @kernel
+def spell_run(data, bounds, tables, codes, runs, sizes):  # u1[n], (i8, i8), (u1[], u4[]), u4[n], …, (i8, i8, i8)
+    """Add every character between ``bounds`` as a unit; return the new numbers of codes, runs and bytes of runs.
+
+    The number of runs is TABLE_FULL if there is no more room.
+    """
+    classes, fold = tables
+    slots, stops, run_bytes = runs
+    n, n_runs, used = sizes
+    i, stop = bounds
+    while i < stop:
+        packed = decode_character(data, i)
+        code = packed >> 3
+        i += packed & 7
+        this = class_of(code, classes)
+        codes[n] = code
+        n += 1
+        if this == LETTER or this == DIGIT:
+            folded = np.int64(fold[code])
+            end = used + 1 if folded < 0x80 else append_wide(folded, run_bytes, used)
+            if folded < 0x80:
+                run_bytes[used] = folded
+            run = find_run(slots, stops, run_bytes, n_runs, used, end - used)
+            codes[n - 1] = 0x110000 + run
+            if run == n_runs:
+                n_runs += 1
+                used = end
+                if 2 * n_runs > slots.shape[0]:
+                    return n, np.int64(TABLE_FULL), used
+    return n, n_runs, used
+
+
+@kernel
 def put_boundary(codes, n, bits):  # u4[]
     """Add a boundary character to the stretch that ends at ``n``, or open one; return the new end."""
     if n > 0 and codes[n - 1] <= STRAIGHT:
@@ -193,6 +226,7 @@ def encode_units(
     ``sizes`` receives the number of codes and the number of distinct runs.
     """
     classes, fold = tables
+    keeps_all = classes[0x20] == SPACE
     slots, stops, run_bytes = runs
     n = np.int64(0)
     n_runs, used, i = np.int64(0), np.int64(0), np.int64(0)
@@ -213,23 +247,32 @@ def encode_units(
             return i
         code = packed >> 3
         this = class_of(code, classes)
-        if this <= STRAIGHT:
+        if this <= STRAIGHT and not (keeps_all and code != 0x0A):
             n = put_boundary(codes, n, this)
-        elif this == HAN:
+        elif this == HAN or this <= STRAIGHT:
             codes[n] = code
             n += 1
         elif this == COMPATIBILITY:
             codes[n] = fold[code if code < COMPATIBILITY_START else code - COMPATIBILITY_START + 0x10000]
             n += 1
         elif this >= INNER:
-            n = put_boundary(codes, n, PLAIN)
+            if not keeps_all:
+                n = put_boundary(codes, n, PLAIN)
+            elif this != SPACE:
+                codes[n] = code
+                n += 1
         else:
             start, i = i, fold_letters(data, i, classes, fold, run_bytes, used)
             length = i - start
             if i < data.shape[0] and (length > MAX_RUN_BYTES or may_continue_run(data[i], classes)):
                 i, length = scan_run(data, start, classes, fold, run_bytes, used)
             if length > MAX_RUN_BYTES:
-                n = put_boundary(codes, n, PLAIN)
+                if keeps_all:
+                    n, n_runs, used = spell_run(data, (start, i), tables, codes, runs, (n, n_runs, used))
+                    if n_runs == TABLE_FULL:
+                        return TABLE_FULL
+                else:
+                    n = put_boundary(codes, n, PLAIN)
                 continue
             run = find_run(slots, stops, run_bytes, n_runs, used, length)
             if run == n_runs:

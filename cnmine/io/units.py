@@ -1,7 +1,8 @@
 """Blocks of UTF-8 → arrays of unit codes, and back.
 
 A unit is one Han character or one run of letters and digits; a stretch of anything else is one
-boundary code. The codes are provisional: run ``j`` of a block is ``RUN_BASE + j`` in that block only.
+boundary code. Where punctuation is kept, everything but white space is part of a unit and line ends
+alone are boundaries. The codes are provisional: run ``j`` of a block is ``RUN_BASE + j`` in that block only.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _LETTER_RANGES = ((0xC0, 0x250), (0x370, 0x400), (0x400, 0x530))
 _HAN_RANGES = ((0x3005, 0x3006), (0x3007, 0x3008), (0x3400, 0x4DC0), (0x4E00, 0xA000), (0x20000, 0x30000))
 _COMPATIBILITY_RANGES = ((0xF900, 0xFB00), (0x2F800, 0x2FA20))
 _WIDE = 0xFEE0  # distance between a full-width character and its ASCII form
+_SPACE_CATEGORIES = ("Cc", "Zs", "Zl", "Zp")  # where punctuation is kept; control characters tell nothing either
 _BOUNDARY_CLASSES = {"Pe": _kernels.CLOSING, "Pf": _kernels.CLOSING, "Ps": _kernels.OPENING, "Pi": _kernels.OPENING}
 
 
@@ -44,8 +46,8 @@ class UnitBlock:
     Attributes
     ----------
     codes
-        ``uint32[n]``; below ``N_BOUNDARIES`` a boundary, else the code point of a Han character, or
-        ``RUN_BASE + j`` for run ``j`` of this block.
+        ``uint32[n]``; below ``N_BOUNDARIES`` a boundary, else the code point of a Han character (or of
+        punctuation, where that is kept), or ``RUN_BASE + j`` for run ``j`` of this block.
     runs
         Distinct folded texts of the runs, in order of first appearance.
     starts
@@ -64,7 +66,7 @@ class UnitBlock:
 
 
 @cache
-def character_tables(fold_case: bool, fold_width: bool) -> tuple[np.ndarray, np.ndarray]:
+def character_tables(fold_case: bool, fold_width: bool, punctuation: str = "drop") -> tuple[np.ndarray, np.ndarray]:
     """Class of every code point, and the form it is folded to, as the kernel wants them."""
     classes = np.zeros(_kernels.N_CLASSES, np.uint8)
     fold = np.concatenate([np.arange(0x10000), np.arange(0x2F800, 0x2FA20)]).astype(CODEPOINT)
@@ -85,6 +87,13 @@ def character_tables(fold_case: bool, fold_width: bool) -> tuple[np.ndarray, np.
         _classify_ascii(classes, shift)
     for code in np.flatnonzero(classes[:0x10000] >= _kernels.LETTER).tolist():
         fold[code] = _fold_run_character(code, fold_case, fold_width)
+    if punctuation == "keep":
+        classes[classes <= _kernels.STRAIGHT] = _kernels.HAN  # a unit as it is
+        for code in range(0x10000):
+            if unicodedata.category(chr(code)) in _SPACE_CATEGORIES:
+                classes[code] = _kernels.SPACE
+        classes[0xFFFD] = _kernels.SPACE  # stands for bytes that were no text
+        classes[ord("\n")] = _kernels.PLAIN
     classes.flags.writeable = fold.flags.writeable = False
     return classes, fold
 
@@ -120,6 +129,7 @@ def encode_block(
     *,
     fold_case: bool = False,
     fold_width: bool = True,
+    punctuation: str = "drop",
     with_offsets: bool = False,
     bad_bytes: str = "stop",
     name: str = "<bytes>",
@@ -136,6 +146,10 @@ def encode_block(
         Cut as `read_blocks` does: not inside a character nor inside a run.
     fold_case, fold_width
         Whether runs are written in small letters, and in half-width characters.
+    punctuation
+        ``drop`` takes it for boundaries. ``keep`` takes every character outside runs for a unit but white space
+        and control characters, which only part units; line ends alone are boundaries, and the characters of a
+        run of more than ``MAX_RUN_BYTES`` bytes are units of their own.
     with_offsets
         Whether to fill ``starts``.
     bad_bytes
@@ -150,7 +164,9 @@ def encode_block(
     """
     if bad_bytes not in ("stop", "skip", "replace"):
         raise UsageError(f"bad_bytes is {bad_bytes!r}; choose stop, skip or replace")
-    tables = character_tables(fold_case, fold_width)
+    if punctuation not in ("drop", "keep"):
+        raise UsageError(f"punctuation is {punctuation!r}; choose drop or keep")
+    tables = character_tables(fold_case, fold_width, punctuation)
     result = _encode(data, tables, with_offsets)
     if isinstance(result, UnitBlock):
         return result
@@ -190,6 +206,7 @@ def encode_blocks(
     *,
     fold_case: bool = False,
     fold_width: bool = True,
+    punctuation: str = "drop",
     with_offsets: bool = False,
     bad_bytes: str = "stop",
     threads: int = 1,
@@ -202,6 +219,7 @@ def encode_blocks(
     options: dict[str, Any] = {
         "fold_case": fold_case,
         "fold_width": fold_width,
+        "punctuation": punctuation,
         "with_offsets": with_offsets,
         "bad_bytes": bad_bytes,
     }

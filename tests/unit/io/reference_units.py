@@ -71,6 +71,37 @@ def units(text: str, *, fold_case: bool = False, fold_width: bool = True) -> lis
     return out
 
 
+def is_space(character: str) -> bool:
+    return character == "\ufffd" or unicodedata.category(character) in ("Cc", "Zs", "Zl", "Zp")
+
+
+def kept_units(text: str, *, fold_case: bool = False, fold_width: bool = True) -> list[int | str]:
+    """Units of a text where punctuation is kept: everything but white space, with boundaries at line ends alone."""
+    narrow = "".join(WIDE.get(character, character) for character in text)
+
+    def fold(start: int, stop: int) -> str:
+        surface = narrow[start:stop] if fold_width else text[start:stop]
+        return "".join(map(fold_case_of, surface)) if fold_case else surface
+
+    out: list[int | str] = []
+    i = 0
+    while i < len(text):
+        run = RUN.match(narrow, i)
+        stop = run.end() if run else i + 1
+        if run and len(fold(i, stop).encode()) <= 64:
+            out.append(fold(i, stop))
+        elif run:
+            out += [fold(j, j + 1) if re.match(ALNUM, narrow[j]) else text[j] for j in range(i, stop)]
+        elif text[i] == "\n":
+            if out[-1:] != [0]:
+                out.append(0)
+        elif not is_space(text[i]):
+            folded = unicodedata.normalize("NFKC", text[i]) if HAN.match(text[i]) else text[i]
+            out.append(folded if len(folded) == 1 else text[i])
+        i = stop
+    return out
+
+
 def stream(texts: list[str], **options: bool) -> list[int | str]:
     """Units of several sources, each as if it stood between line ends."""
     whole = "\n" + "\n".join(texts) + "\n"

@@ -39,6 +39,38 @@ def test_encode_block__matches_reference(text, options):
     assert listed(encode_block(text.encode(), **options)) == reference.units(text, **options)
 
 
+@settings(max_examples=500, deadline=None)
+@given(texts, options)
+def test_encode_block__keeps_punctuation_as_in_reference(text, options):
+    assert listed(encode_block(text.encode(), punctuation="keep", **options)) == reference.kept_units(text, **options)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("他说：“好。”\n", ["他", "说", "：", "“", "好", "。", "”", 0]),
+        ("\n\n 中\u3000文\t1 + 1\r\n", [0, "中", "文", "1", "+", "1", 0]),
+        ("A/B Ｃ＃😂\U0010ffff\0", ["A", "/", "B", "C#", "😂", "\U0010ffff"]),
+        ("ab." * 22 + "c。", [*"ab." * 22, "c", "。"]),
+        ("１．" + "é" * 32 + "中", ["1", "．", *"é" * 32, "中"]),
+    ],
+)
+def test_encode_block__keeps_punctuation(text, expected):
+    assert listed(encode_block(text.encode(), punctuation="keep")) == expected == reference.kept_units(text)
+
+
+def test_encode_block__keeps_many_different_runs_and_letters_of_long_ones():
+    letters = [chr(code) for code in range(0x100, 0x530) if chr(code).isalpha() and encode_block(chr(code).encode()).runs]
+    text = "".join(letters) + " " + " ".join(f"w{i}" for i in range(3000))
+    assert listed(encode_block(text.encode(), punctuation="keep")) == letters + [f"w{i}" for i in range(3000)]
+
+
+def test_encode_block__unknown_treatment_of_punctuation():
+    with pytest.raises(UsageError, match="choose drop or keep"):
+        encode_block(b"a", punctuation="some")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
