@@ -100,6 +100,7 @@ def read_codes(
     column: int | None = None,
     bad_bytes: str = "stop",
     fold_case: bool = False,
+    punctuation: str = "drop",
     block_bytes: int = 1 << 22,
     max_codes: int | None = None,
     threads: int = 1,
@@ -113,6 +114,8 @@ def read_codes(
     max_codes
         Codes of one stretch, about; a stretch ends at a boundary, so one endless span may exceed it. None reads
         everything into one.
+    punctuation
+        Whether it is kept as units or dropped; see `cnmine.io.units.encode_block`.
     encoding, jsonl_field, column, bad_bytes, fold_case, block_bytes, threads, on_progress, on_notice
         As for `cnmine.counting.corpus.read_corpus`.
 
@@ -141,7 +144,14 @@ def read_codes(
         on_bad=passed_over.append,
     )
     text = EncodedText()
-    encoded = encode_blocks(blocks, fold_case=fold_case, bad_bytes=bad_bytes, threads=threads, on_notice=on_notice)
+    encoded = encode_blocks(
+        blocks,
+        fold_case=fold_case,
+        punctuation=punctuation,
+        bad_bytes=bad_bytes,
+        threads=threads,
+        on_notice=on_notice,
+    )
     for block, encoded_block in encoded:
         if max_codes is not None and text.n_codes and text.n_codes + len(encoded_block.codes) > max_codes:
             following = text.cut_open_span() if block.joins_previous else EncodedText()
