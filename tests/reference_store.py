@@ -15,7 +15,6 @@ from cnmine import __version__
 N_BOUNDARIES = 4
 CLOSING, OPENING = 1, 2
 MAX_SPAN = 2**20
-PLAIN_DTYPES = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}
 
 
 class Span(NamedTuple):
@@ -44,14 +43,6 @@ def spans_of_text(text: str, *, fold_case: bool = False) -> list[Span]:
 
 def bits_for(value: int) -> int:
     return max(1, value.bit_length())
-
-
-def pack(values: Iterable[int], bits: int) -> np.ndarray:
-    """Value i at bits [i b, (i + 1) b) of a stream of 64-bit words, and one spare word."""
-    values = list(values)
-    stream = sum(value << (i * bits) for i, value in enumerate(values))
-    n_words = (len(values) * bits + 63) // 64 + 1
-    return np.frombuffer(stream.to_bytes(8 * n_words, "little"), dtype="<u8")
 
 
 def cut_spans(spans: Iterable[Span], max_span: int) -> list[Span]:
@@ -155,13 +146,6 @@ def key_of(symbols: Sequence[int], id_bits: int) -> int:
     return sum(symbol << (64 - (i + 1) * id_bits) for i, symbol in enumerate(symbols))
 
 
-def section_bytes(bits: int, values: np.ndarray) -> bytes:
-    """What stands in the file: a plain little-endian array for whole widths, else packed bits."""
-    if bits in PLAIN_DTYPES:
-        return values.astype(np.dtype(PLAIN_DTYPES[bits]).newbyteorder("<")).tobytes()
-    return pack(values.tolist(), bits).tobytes()
-
-
 def write_reference_store(path: str, spans: Iterable[Span], *, change: Sections | None = None, **settings) -> Sections:
     """Write a store; ``change`` replaces sections, to make a store that contradicts itself."""
     from cnmine.store.writing import create_store
@@ -169,5 +153,5 @@ def write_reference_store(path: str, spans: Iterable[Span], *, change: Sections 
     sections = store_sections(spans, **settings) | (change or {})
     with create_store(path, kind="ngrams", version=1) as writer:
         for name, (bits, values) in sections.items():
-            writer.add(name, values.astype(PLAIN_DTYPES.get(bits, np.uint64)), bits=bits)
+            writer.add(name, values, bits=bits)
     return sections

@@ -6,16 +6,16 @@ import numpy as np
 
 from cnmine.counting.table import NgramTable
 from cnmine.errors import UsageError
-from cnmine.stats.extension import neighbours
+from cnmine.stats.extension import HasNeighbours, neighbours
 
 
-def branching_entropy(table: NgramTable, side: str, *, boundary: str = "single") -> np.ndarray:
+def branching_entropy(table: HasNeighbours, side: str, *, boundary: str = "single") -> np.ndarray:
     """Entropy of the neighbours of every n-gram (Jin & Tanaka-Ishii 2006).
 
     Parameters
     ----------
     table
-        From `count_ngrams`. All neighbours take part, however rare the longer n-grams are.
+        From `count_ngrams`, or words of a store. All neighbours take part, however rare the longer n-grams are.
     side
         "left" or "right".
     boundary

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from cnmine.counting.table import NgramTable
 from cnmine.errors import UsageError
+
+
+class HasNeighbours(Protocol):
+    """N-grams with tallies of what stands beside them, as `NgramTable` defines them."""
+
+    counts: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    left_spreads: np.ndarray
+    right_spreads: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -21,7 +32,7 @@ class Neighbours:
     spreads: np.ndarray
 
 
-def neighbours(table: NgramTable, side: str) -> Neighbours:
+def neighbours(table: HasNeighbours, side: str) -> Neighbours:
     """The neighbours of every n-gram on one side, "left" or "right".
 
     Raises

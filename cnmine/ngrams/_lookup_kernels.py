@@ -1,0 +1,399 @@
+"""Find n-grams among the sorted windows of a store, count them, and tally what stands beside them.
+
+Nothing that a store says is believed: every pointer and id is checked before it is used as an index, and
+what is out of bounds makes a kernel return DAMAGED.
+
+The tables of a store, as the kernels take them:
+``text`` = (packed ids, bits, length); ``windows`` = (packed pointers, bits, n_windows, packed first windows,
+bits, n_units); ``occurrences`` = (bits, packed samples, bits of a sample, n_tokens, n_windows);
+``keys`` = (key of every 64th window, bits of an id, symbols in a key).
+"""
+
+import math
+
+import numpy as np
+
+from cnmine._jit import kernel
+from cnmine.dtypes import N_BOUNDARIES
+
+DONE, DAMAGED = -1, -2
+# Columns of the neighbour tallies, as in cnmine.counting.
+VARIETY, BOUNDARY, QUOTED, TOP = 0, 1, 2, 3
+CLOSING, OPENING = 1, 2
+ONE, ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
+WORD = np.uint64(64)
+PAIRS, QUADS, BYTES = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
+SUM = np.uint64(0x0101010101010101)
+# Columns of the state of `tally_neighbours`.
+ROW, WINDOW, PLACE, SYMBOL, GROUP, TOUCHED = 0, 1, 2, 3, 4, 5
+
+
+@kernel
+def packed_item(words, bits, i):  # u8[], i8 (at most 63), i8
+    """Value ``i`` of a packed array. A value within one word needs no word behind it."""
+    at = np.int64(i) * bits
+    word, shift = at >> 6, at & 63
+    value = words[word] >> np.uint64(shift)
+    if shift + bits > 64:
+        value |= words[word + 1] << (WORD - np.uint64(shift))
+    return np.int64(value & ((ONE << np.uint64(bits)) - ONE))
+
+
+@kernel
+def count_ones(word):  # u8
+    """Number of bits that are set."""
+    word -= (word >> ONE) & PAIRS
+    word = (word & QUADS) + ((word >> np.uint64(2)) & QUADS)
+    word = (word + (word >> np.uint64(4))) & BYTES
+    return np.int64((word * SUM) >> np.uint64(56))
+
+
+@kernel
+def select_one(word, rank):  # u8, i8
+    """Place of the set bit number ``rank``, from 0; there are more than ``rank``."""
+    place, width = np.int64(0), np.int64(32)
+    while width > 0:
+        n = count_ones((word >> np.uint64(place)) & ((ONE << np.uint64(width)) - ONE))
+        if n <= rank:
+            rank -= n
+            place += width
+        width >>= 1
+    return place
+
+
+@kernel
+def place_after(place, rank, occurrences):  # i8, i8
+    """Place of the 1 that is number ``rank`` counted from ``place`` on; n_tokens behind the last, DAMAGED beyond."""
+    bits, _, _, n_tokens, _ = occurrences
+    i = place >> 6
+    while i < bits.shape[0]:
+        word = bits[i]
+        if i == place >> 6:
+            word &= ALL << np.uint64(place & 63)
+        n = count_ones(word)
+        if rank < n:
+            return i << 6 | select_one(word, rank)
+        rank -= n
+        i += 1
+    return n_tokens if rank == 0 else np.int64(DAMAGED)
+
+
+@kernel
+def place_of(window, occurrences):  # i8
+    """Number of the first occurrence of a window among all occurrences; DAMAGED if it cannot be."""
+    _, samples, sample_bits, n_tokens, n_windows = occurrences
+    if window == n_windows:
+        return n_tokens
+    place = packed_item(samples, sample_bits, window >> 8)
+    if place >= n_tokens:
+        return np.int64(DAMAGED)
+    return place_after(place, window & 255, occurrences)
+
+
+@kernel
+def compare_window(window, ids, start, stop, text, windows):  # i8, u4[], i8, i8
+    """-1, 0, 1: the window stands before, begins with, stands behind ``ids[start:stop]``; DAMAGED."""
+    units, bits, length = text
+    pointer = packed_item(windows[0], windows[1], window)
+    if pointer + (stop - start) > length:
+        # The text ends with a boundary, which stands before every unit; but it must be one.
+        stop = start + (length - pointer)
+        if stop <= start or packed_item(units, bits, length - 1) >= N_BOUNDARIES:
+            return DAMAGED
+    for i in range(start, stop):
+        symbol = packed_item(units, bits, pointer + i - start)
+        if symbol != ids[i]:
+            return -1 if symbol < ids[i] else 1
+    return 0
+
+
+@kernel
+def bisect_windows(bounds, below, ids, word, text, windows):  # (i8, i8), i8, u4[], (i8, i8)
+    """First window in ``bounds`` that compares greater than ``below``; DAMAGED."""
+    low, high = bounds
+    while low < high:
+        middle = (low + high) // 2
+        order = compare_window(middle, ids, word[0], word[1], text, windows)
+        if order == DAMAGED:
+            return np.int64(DAMAGED)
+        if order <= below:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def bisect_keys(keys, low, high, key, is_right):  # u8[], i8, i8, u8, b1
+    """First key in ``low:high`` that is not less than ``key``, or is greater if ``is_right``."""
+    while low < high:
+        middle = (low + high) // 2
+        if keys[middle] < key or (is_right and keys[middle] == key):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def find_range(ids, start, stop, text, windows, keys):  # u4[], i8, i8
+    """The windows that begin with ``ids[start:stop]``: first and stop; both DAMAGED."""
+    every_64th, id_bits, n_symbols = keys
+    rank = np.int64(ids[start]) - N_BOUNDARIES
+    low, high = packed_item(windows[3], windows[4], rank), packed_item(windows[3], windows[4], rank + 1)
+    if low > high or high > windows[2]:
+        return np.int64(DAMAGED), np.int64(DAMAGED)
+    if stop - start == 1:
+        return low, high
+    n_in_key = min(stop - start, n_symbols)
+    key = np.uint64(0)
+    for i in range(n_in_key):
+        key |= np.uint64(ids[start + i]) << np.uint64(64 - (i + 1) * id_bits)
+    rest = (ONE << np.uint64(64 - n_in_key * id_bits)) - ONE
+    key_stop = (high + 63) >> 6
+    lower = bisect_keys(every_64th, (low + 63) >> 6, key_stop, key, False)
+    upper = bisect_keys(every_64th, lower, key_stop, key | rest, True)
+    low, high = max(low, 64 * lower - 63), min(high, 64 * upper)
+    is_whole = n_in_key == stop - start
+    word = (start, stop)
+    first = bisect_windows((low, min(high, 64 * lower) if is_whole else high), -1, ids, word, text, windows)
+    if first == DAMAGED:
+        return first, first
+    if is_whole and upper > lower:  # the key before ``upper`` is one of the word
+        return first, bisect_windows((64 * upper - 63, high), 0, ids, word, text, windows)
+    # Most words have few windows: double the step, then bisect.
+    last, step = first, np.int64(1)
+    while last < high:
+        order = compare_window(last, ids, start, stop, text, windows)
+        if order == DAMAGED:
+            return np.int64(DAMAGED), np.int64(DAMAGED)
+        if order > 0:
+            break
+        low, last, step = last + 1, min(high, last + step), 2 * step
+    return first, bisect_windows((max(first, low), last), 0, ids, word, text, windows) if last > first else first
+
+
+@kernel
+def count_range(first, stop, occurrences):  # i8, i8
+    """Number of occurrences of the windows ``first:stop``; DAMAGED."""
+    if first == stop:
+        return np.int64(0)
+    place = place_of(first, occurrences)
+    if place == DAMAGED:
+        return place
+    if stop - first < 256:
+        end = place_after(place, stop - first, occurrences)
+    else:
+        end = place_of(stop, occurrences)
+    return end - place if end > place else np.int64(DAMAGED)
+
+
+@kernel
+def sort_keys(ids, offsets, id_bits, out):  # u4[], i8[n + 1], i8, u8[n]
+    """Write the first ids of every n-gram as one number, so that sorting these brings like ones together."""
+    for row in range(out.shape[0]):
+        key = np.uint64(0)
+        n = min(offsets[row + 1] - offsets[row], 64 // id_bits)
+        for i in range(n):
+            key |= np.uint64(ids[offsets[row] + i]) << np.uint64(64 - (i + 1) * id_bits)
+        out[row] = key
+
+
+@kernel
+def find_words(ids, offsets, rows, out, tables):  # u4[], i8[n + 1], i8[m], (i8[n], i8[n], i8[n])
+    """Write first window, stop window and count of some rows, of equal rows in turn once; return DONE or DAMAGED."""
+    firsts, stops, counts = out
+    text, windows, keys, occurrences = tables
+    before = np.int64(-1)
+    for row in rows:
+        start, stop = offsets[row], offsets[row + 1]
+        if start == stop:
+            continue
+        is_same = before >= 0 and offsets[before + 1] - offsets[before] == stop - start
+        i = start
+        while is_same and i < stop:
+            is_same = ids[i] == ids[offsets[before] + i - start]
+            i += 1
+        if is_same:
+            firsts[row], stops[row], counts[row] = firsts[before], stops[before], counts[before]
+            continue
+        firsts[row], stops[row] = find_range(ids, start, stop, text, windows, keys)
+        if stops[row] == DAMAGED:
+            return DAMAGED
+        counts[row] = count_range(firsts[row], stops[row], occurrences)
+        if counts[row] == DAMAGED:
+            return DAMAGED
+        before = row
+    return DONE
+
+
+@kernel
+def weakest_splits(ids, offsets, rows, counts, out, tables):  # u4[], i8[n + 1], i8[m], i8[n], f8[m]
+    """Write the PMI of the weakest binary split of some rows that occur; return DONE or DAMAGED."""
+    text, windows, keys, occurrences = tables
+    n_tokens = occurrences[3]
+    for i in range(rows.shape[0]):
+        start, stop = offsets[rows[i]], offsets[rows[i] + 1]
+        largest = 0.0
+        for middle in range(start + 1, stop):
+            first, last = find_range(ids, start, middle, text, windows, keys)
+            if last == DAMAGED:
+                return DAMAGED
+            prefix_count = count_range(first, last, occurrences)
+            first, last = find_range(ids, middle, stop, text, windows, keys)
+            if last == DAMAGED:
+                return DAMAGED
+            suffix_count = count_range(first, last, occurrences)
+            if prefix_count <= 0 or suffix_count <= 0:
+                return DAMAGED
+            largest = max(largest, float(prefix_count) * float(suffix_count))
+        # min over xy of ln(N c(w) / (c(x) c(y)))
+        out[i] = math.log(float(n_tokens) * float(counts[rows[i]]) / largest) if stop - start > 1 else 0.0
+    return DONE
+
+
+@kernel
+def add_neighbour(unit, n, row, side, out):  # i8, i8, i8, i8, (i8[m, 4], f8[m], u4[m, k], i8[m, k])
+    """Add ``n`` places with one neighbour to the tallies of a row and to its most frequent neighbours."""
+    tallies, spreads, units, counts = out
+    if unit < N_BOUNDARIES:
+        tallies[row, BOUNDARY] += n
+        if unit & side:
+            tallies[row, QUOTED] += n
+        return
+    tallies[row, VARIETY] += 1
+    tallies[row, TOP] = max(tallies[row, TOP], n)
+    if n > 1:
+        spreads[row] += n * math.log(n)
+    i = counts.shape[1]
+    # Most frequent first, then by unit; right neighbours come in order, left ones do not.
+    while i > 0 and (n > counts[row, i - 1] or (n == counts[row, i - 1] and unit < units[row, i - 1])):
+        i -= 1
+    for j in range(counts.shape[1] - 1, i, -1):
+        counts[row, j], units[row, j] = counts[row, j - 1], units[row, j - 1]
+    if i < counts.shape[1]:
+        counts[row, i], units[row, i] = n, unit
+
+
+@kernel
+def finish_row(row, state, scratch, left, right):  # i8, i8[6], (i8[v], u4[v]), …
+    """Enter the last right neighbour and all left neighbours of a row; make the scratch ready for the next one."""
+    beside, touched = scratch
+    if state[GROUP] > 0:
+        add_neighbour(state[SYMBOL], state[GROUP], row, CLOSING, right)
+    for i in range(state[TOUCHED]):
+        unit = np.int64(touched[i])
+        add_neighbour(unit, beside[unit], row, OPENING, left)
+        beside[unit] = 0
+    state[ROW] += 1
+    state[WINDOW] = -1
+    state[GROUP] = state[TOUCHED] = 0
+
+
+@kernel
+def tally_windows(ranges, budget, state, scratch, sides, tables):  # (i8[m], i8[m], i8[m]), i8, i8[6], …
+    """Tally the neighbours of rows ``(first, stop, order)``, at most ``budget`` windows; goes on at ``state``.
+
+    Returns DONE or DAMAGED; all rows are done when ``state[ROW]`` is their number.
+    """
+    firsts, stops, orders = ranges
+    beside, touched = scratch
+    left, right = sides
+    (units, bits, length), windows, _, occurrences = tables
+    while state[ROW] < firsts.shape[0] and budget > 0:
+        row = state[ROW]
+        if state[WINDOW] < 0:
+            state[WINDOW] = firsts[row]
+            state[PLACE] = place_of(firsts[row], occurrences)
+        window, place = state[WINDOW], state[PLACE]
+        stop = min(stops[row], window + budget)
+        budget -= stop - window + 1
+        while window < stop:
+            pointer = packed_item(windows[0], windows[1], window)
+            following = place_after(place, 1, occurrences) if place >= 0 else place
+            if pointer < 1 or pointer + orders[row] >= length or following <= place:
+                return DAMAGED
+            n = following - place
+            symbol = packed_item(units, bits, pointer + orders[row])
+            if symbol < N_BOUNDARIES:
+                symbol &= CLOSING
+            if symbol != state[SYMBOL] and state[GROUP] > 0:
+                add_neighbour(state[SYMBOL], state[GROUP], row, CLOSING, right)
+                state[GROUP] = 0
+            state[SYMBOL] = symbol
+            state[GROUP] += n
+            unit = packed_item(units, bits, pointer - 1)
+            if unit >= beside.shape[0]:
+                return DAMAGED
+            if beside[unit] == 0:
+                touched[state[TOUCHED]] = unit
+                state[TOUCHED] += 1
+            beside[unit] += n
+            place = following
+            window += 1
+        state[WINDOW], state[PLACE] = window, place
+        if window == stops[row]:
+            finish_row(row, state, scratch, left, right)
+    return DONE
+
+
+@kernel
+def read_symbols(window, symbols, text, windows):  # i8, i8[order]
+    """Write the first symbols of a window; return 1 if all are units, else 0, or DAMAGED."""
+    units, bits, length = text
+    pointer = packed_item(windows[0], windows[1], window)
+    for i in range(symbols.shape[0]):
+        if pointer + i >= length:
+            return DAMAGED
+        symbols[i] = packed_item(units, bits, pointer + i)
+        if symbols[i] < N_BOUNDARIES:
+            return 0
+    return 1
+
+
+@kernel
+def scan_windows(bounds, order, found, tables):  # (i8, i8), i8, (i8[n], i8[n])
+    """Write (window, its place) wherever the first ``order`` symbols change within ``bounds``.
+
+    Windows with a boundary among these symbols count as all alike and are written as -1 - window. Returns how
+    many, or DAMAGED.
+    """
+    text, windows, (every_64th, id_bits, n_symbols), occurrences = tables
+    before, current = np.empty(order, np.int64), np.empty(order, np.int64)
+    window, n = bounds[0], 0
+    was_units = read_symbols(window - 1, before, text, windows) if window > 0 else -1
+    place = place_of(window, occurrences)
+    drop = np.uint64(max(0, 64 - order * id_bits))
+    while window < bounds[1]:
+        is_units = read_symbols(window, current, text, windows)
+        if is_units == DAMAGED or was_units == DAMAGED or place < 0:
+            return DAMAGED
+        is_new = is_units != was_units
+        for i in range(order):
+            is_new = is_new or (is_units == 1 and current[i] != before[i])
+        if is_new:
+            found[0][n] = window if is_units == 1 else -1 - window
+            found[1][n] = place
+            n += 1
+            before[:] = current
+        was_units = is_units
+        j, step = window >> 6, 1
+        # Where two keys agree, so do all windows between.
+        if window & 63 == 0 and order <= n_symbols and window + 64 < bounds[1]:
+            if every_64th[j] >> drop == every_64th[j + 1] >> drop:
+                step = 64
+        place = place_after(place, step, occurrences)
+        window += step
+    return n
+
+
+@kernel
+def read_ngrams(chosen, ids, text, windows):  # i8[m], u4[m, order]
+    """Write the first units of every chosen window; return DONE or DAMAGED."""
+    symbols = np.empty(ids.shape[1], np.int64)
+    for row in range(chosen.shape[0]):
+        if read_symbols(chosen[row], symbols, text, windows) != 1:
+            return DAMAGED
+        for i in range(ids.shape[1]):
+            ids[row, i] = symbols[i]
+    return DONE

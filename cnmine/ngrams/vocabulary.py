@@ -1,0 +1,130 @@
+"""The units of a store: words → unit ids, and unit ids → text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from cnmine.errors import StoreError
+from cnmine.io.units import encode_block
+from cnmine.ngrams import _vocabulary_kernels as kernels
+from cnmine.store.packing import Packed
+
+COUNTABLE, UNKNOWN, TOO_LONG, NO_NGRAM = kernels.COUNTABLE, kernels.UNKNOWN, kernels.TOO_LONG, kernels.NO_NGRAM
+_HAN_STOP = 0x40000  # one above the last code point that is a Han character
+
+
+@dataclass(frozen=True)
+class EncodedWords:
+    """Words as unit ids.
+
+    Attributes
+    ----------
+    ids
+        ``uint32[total]``.
+    offsets
+        ``int64[n + 1]``; word i is ``ids[offsets[i]:offsets[i + 1]]``, which is empty unless its kind is COUNTABLE.
+    kinds
+        ``uint8[n]``; COUNTABLE; UNKNOWN: it has a unit that the store does not know, so its count is 0;
+        TOO_LONG: it has more units than n-grams were counted for; NO_NGRAM: it is empty, or has something in
+        it that is no unit, like punctuation or a blank.
+    """
+
+    ids: np.ndarray
+    offsets: np.ndarray
+    kinds: np.ndarray
+
+
+class Vocabulary:
+    """The units of a store, sorted by their UTF-8 bytes; nothing is decoded before it is asked for.
+
+    Parameters
+    ----------
+    texts
+        ``uint8[m]``; all units one behind the other.
+    offsets
+        Where each begins, and where the last ends.
+    fold_case
+        Whether runs of letters were counted in small letters.
+    on_damage
+        Makes the error for contents that contradict themselves.
+    """
+
+    def __init__(
+        self, texts: np.ndarray, offsets: Packed, *, fold_case: bool, on_damage: Callable[[str], StoreError]
+    ) -> None:
+        self._table = (texts, offsets.words, offsets.bits, len(offsets) - 1)
+        self._fold_case = fold_case
+        self._on_damage = on_damage
+
+    def __len__(self) -> int:
+        return self._table[3]
+
+    @cached_property
+    def _han(self) -> tuple[np.ndarray, int]:
+        """Unit id by code point, and the rank of the first Han character: they stand behind all runs."""
+        ids = np.zeros(_HAN_STOP, np.uint32)
+        first = int(kernels.number_han(self._table, ids))
+        if first < 0:
+            raise self._on_damage("a Han character among its units is none")
+        return ids, first
+
+    def encode(self, words: Sequence[str], max_order: int) -> EncodedWords:
+        """Split words into units, exactly as text is.
+
+        Time: mostly that of the splitting, 0.1 µs a word, and a binary search for every distinct run of letters.
+        """
+        n = len(words)
+        text = "\n".join(words)
+        if n and text.count("\n") != n - 1:
+            text = "\n".join([word.replace("\n", " ") for word in words])
+        data = text.encode("utf-8", "replace")
+        block = encode_block(data, fold_case=self._fold_case, with_offsets=True)
+        line_ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
+        lines = np.concatenate([[0], line_ends + 1, [len(data) + 1]])[: n + 1]
+        ids = np.empty(len(block.codes), np.uint32)
+        offsets, kinds = np.zeros(n + 1, np.int64), np.empty(n, np.uint8)
+        unit_ids = (self._han[0], self._number_runs(block.runs))
+        kernels.number_lines(block.codes, block.starts, lines, unit_ids, max_order, (ids, offsets, kinds))
+        return EncodedWords(ids[: offsets[-1]], offsets, kinds)
+
+    def _number_runs(self, runs: Sequence[bytes]) -> np.ndarray:
+        ids = np.zeros(len(runs), np.uint32)
+        offsets = np.zeros(len(runs) + 1, np.int64)
+        np.cumsum(np.fromiter(map(len, runs), np.int64, len(runs)), out=offsets[1:])
+        texts = np.frombuffer(b"".join(runs), np.uint8)
+        if kernels.number_runs(texts, offsets, self._han[1], self._table, ids) != kernels.DONE:
+            raise self._on_damage("its units do not follow one another")
+        return ids
+
+    def spell(self, ids: np.ndarray) -> list[str]:
+        """Text of n-grams, ``uint32[n, order]``."""
+        n, order = ids.shape
+        return self._spell(lambda out: kernels.spell_ngrams(ids, self._table, out), n, n * (4 * order + 1))
+
+    def spell_counted(self, units: np.ndarray, counts: np.ndarray) -> list[str]:
+        """Text ``unit:count unit:count …`` of every row, up to the first count of 0.
+
+        Parameters
+        ----------
+        units, counts
+            ``uint32[n, k]``, ``int64[n, k]``.
+        """
+        n, k = units.shape
+        return self._spell(lambda out: kernels.spell_counted(units, counts, self._table, out), n, n * (12 * k + 1))
+
+    def _spell(self, spell: Callable[[np.ndarray], int], n: int, n_bytes: int) -> list[str]:
+        """Lines that a kernel writes; with twice the room as long as it has too little."""
+        n_bytes += 1024
+        while (written := int(spell(out := np.empty(n_bytes, np.uint8)))) == kernels.NO_ROOM:
+            n_bytes *= 2
+        try:
+            lines = out[: max(0, written)].tobytes().decode("utf-8").split("\n")
+        except UnicodeDecodeError:
+            lines = []
+        if written < 0 or len(lines) != n + 1:
+            raise self._on_damage("a unit has no text")
+        return lines[:-1]
