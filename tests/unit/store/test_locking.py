@@ -66,9 +66,12 @@ def test_exclusive_lock__ends_with_its_process(tmp_path):
 
 def test_exclusive_lock__second_writer_of_this_process_fails(tmp_path):
     target = str(tmp_path / "store")
-    with exclusive_lock(target, "store"), pytest.raises(StoreError, match=f"process {os.getpid()} is writing"):
-        with exclusive_lock(target, "store"):
-            pytest.fail("was locked twice")
+    with (
+        exclusive_lock(target, "store"),
+        pytest.raises(StoreError, match=f"process {os.getpid()} is writing"),
+        exclusive_lock(target, "store"),
+    ):
+        pytest.fail("was locked twice")
     with exclusive_lock(target, "store"):
         pass
 
@@ -113,9 +116,11 @@ def test_exclusive_lock__follows_no_link(tmp_path):
     other = tmp_path / "other"
     other.write_bytes(b"")
     (tmp_path / "store.lock").symlink_to(other)
-    with pytest.raises(UsageError, match="store.lock: .*; choose another place"):
-        with exclusive_lock(str(tmp_path / "store"), "store"):
-            pytest.fail("was locked")
+    with (
+        pytest.raises(UsageError, match="store.lock: .*; choose another place"),
+        exclusive_lock(str(tmp_path / "store"), "store"),
+    ):
+        pytest.fail("was locked")
     assert other.read_bytes() == b""
 
 
