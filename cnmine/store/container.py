@@ -185,6 +185,17 @@ def open_store(path: str, *, kind: str | None = None, version: int | None = None
     return store
 
 
+def is_store(path: str) -> bool:
+    """Whether a regular file begins like a store; what it is worth, `open_store` tells."""
+    try:
+        if not os.path.isfile(path):
+            return False
+        with open(path, "rb") as file:
+            return file.read(len(layout.MAGIC)) == layout.MAGIC
+    except OSError:
+        return False
+
+
 def _map(path: str) -> mmap.mmap:
     try:
         # Opening a pipe would wait for its writer.

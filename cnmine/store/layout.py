@@ -27,7 +27,7 @@ TRAILER = struct.Struct("<4Q8s")  # offset of the footer, number of sections, le
 _TRAILER_CHECKED = 24  # bytes of the trailer before its checksum
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Section:
     """One array of the file.
 

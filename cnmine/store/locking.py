@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cnmine.errors import StoreError, UsageError
+from cnmine.errors import ResourceError, StoreError, UsageError
 
 _BUSY = {errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, getattr(errno, "EDEADLOCK", errno.EAGAIN)}
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _CONTENT = re.compile(rb"(\d{1,18}\n)?")  # the number of the process that holds the lock
 _LOCKED_BYTE = 1 << 30  # on Windows, where others cannot read what is locked
 
@@ -35,7 +36,7 @@ def exclusive_lock(target: str, name: str) -> Iterator[bool]:
     ------
     StoreError
         At once, if another writer holds it.
-    UsageError
+    UsageError, ResourceError
         If the directory takes no file, or the lock file is something else.
     """
     path = f"{target}.lock"
@@ -54,7 +55,8 @@ def _acquire(path: str, name: str) -> tuple[int, bool]:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         except OSError as err:
-            raise UsageError(f"{name}: cannot be written: {path}: {err.strerror}; choose another place") from err
+            failure = ResourceError if err.errno in _FULL else UsageError
+            raise failure(f"{name}: cannot be written: {path}: {err.strerror}; choose another place") from err
         try:
             is_locked = _try_lock(descriptor)
             content = os.read(descriptor, 32)

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from cnmine.errors import StoreError, UsageError
+from cnmine.errors import ResourceError, StoreError, UsageError
 from cnmine.store.locking import exclusive_lock
 from cnmine.store.writing import create_store
 
@@ -102,6 +102,19 @@ def test_exclusive_lock__never_two_holders_when_files_come_and_go(tmp_path):
     assert most == 1
     assert n_held >= 200 // 4
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("number, kind", [(errno.ENOSPC, ResourceError), (errno.EACCES, UsageError)])
+def test_exclusive_lock__says_why_there_can_be_no_lock(tmp_path, monkeypatch, number, kind):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", fail)
+    with (
+        pytest.raises(kind, match=f"store: cannot be written: .*store.lock: {os.strerror(number)}; "),
+        exclusive_lock(str(tmp_path / "store"), "store"),
+    ):
+        pytest.fail("was locked")
 
 
 @pytest.mark.parametrize("content", [b"[packages]\n", b"12", b"1" * 40, b"\n"])
