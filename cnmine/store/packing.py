@@ -176,11 +176,19 @@ def pack(values: np.ndarray, bits: int) -> np.ndarray:
     UsageError
         If a value is negative or needs more bits.
     """
-    stream = bytearray()
-    writer = PackedWriter(bits, stream.extend)
+    _check_bits(bits)
+    words = np.empty(n_words_for(values.size, bits), "<u8")
+    room = words.view(np.uint8)
+
+    def write(data: np.ndarray) -> None:
+        nonlocal room
+        room[: data.size] = data
+        room = room[data.size :]
+
+    writer = PackedWriter(bits, write)
     writer.append(values)
     writer.close()
-    return np.frombuffer(stream, "<u8").astype(np.uint64, copy=False)
+    return words.astype(np.uint64, copy=False)
 
 
 def _check_bits(bits: int) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import cnmine
 from cnmine.errors import ResourceError, StoreError, UsageError
 from cnmine.store import container, layout
-from cnmine.store.container import open_store
+from cnmine.store.container import is_store, open_store
 from cnmine.store.layout import ENTRY, HEADER, TRAILER
 from cnmine.store.packing import pack
 from cnmine.store.writing import create_store
@@ -370,6 +370,15 @@ def test_open_store__says_why_a_file_cannot_be_opened(tmp_path, tiny, monkeypatc
     monkeypatch.setattr("builtins.open", fail(errno.EACCES))
     with pytest.raises(StoreError, match="cannot be read: Permission denied"):
         open_store(str(path))
+
+
+def test_is_store__looks_at_the_beginning_only(tmp_path, tiny):
+    path = tmp_path / "file"
+    for data, expected in [(tiny, True), (tiny[:8], True), (tiny[:7], False), (b"", False), ("中文".encode(), False)]:
+        path.write_bytes(data)
+        assert is_store(str(path)) is expected
+    for other in (str(tmp_path), str(tmp_path / "no"), "-", os.devnull):
+        assert not is_store(other)
 
 
 def test_package__runs_no_code_out_of_data():
