@@ -57,13 +57,13 @@ def prefix_key(text, i, id_bits, n_symbols):  # u2[n], i8, i8, i8
     """The first units of the span at ``i`` in one integer; zeros behind its end."""
     width = np.uint64(id_bits)
     key = np.uint64(0)
-    is_open = True
-    for _ in range(n_symbols):
-        key <<= width
-        is_open = is_open and text[i] >= N_BOUNDARIES
-        if is_open:
-            key |= np.uint64(text[i])
-            i += 1
+    is_open = ONE
+    last = text.shape[0] - 1
+    for d in range(n_symbols):
+        unit = text[min(i + d, last)]
+        # A branch here would be guessed wrong for every other span.
+        is_open &= np.uint64(unit >= N_BOUNDARIES)
+        key = (key << width) | (np.uint64(unit) * is_open)
     return key
 
 

@@ -66,15 +66,19 @@ def first_span(run, low, high, splitter, limit):  # run, i8, i8, u4[p], i8
 
 
 @kernel
-def write_prefixes(run, low, places, prefixes):  # run, i8, i8[m], u4[m, p]
+def write_prefixes(run, low, places, prefixes):  # run, i8, i8[m] ascending, u4[m, p]
     """Write the first units of the spans that reach over ``places``, zeros behind their ends."""
     for j in range(places.shape[0]):
-        i = boundary_before(run, places[j], low)
-        is_open = True
-        for d in range(prefixes.shape[1]):
-            symbol = prefix_symbol(run, i + 1 + d) if is_open else np.int64(0)
-            is_open = symbol > 0
-            prefixes[j, d] = symbol
+        boundary = boundary_before(run, places[j], low)
+        if j > 0 and boundary == low and packed_item(run[0], run[1], low) >= N_BOUNDARIES:
+            prefixes[j] = prefixes[j - 1]  # a long span that reaches over both places
+        else:
+            is_open = True
+            for d in range(prefixes.shape[1]):
+                symbol = prefix_symbol(run, boundary + 1 + d) if is_open else np.int64(0)
+                is_open = symbol > 0
+                prefixes[j, d] = symbol
+        low = places[j]
 
 
 @kernel

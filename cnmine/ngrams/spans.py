@@ -224,12 +224,12 @@ def _plan_shards(text: np.ndarray) -> tuple[int, tuple[np.ndarray, np.ndarray, i
 
 
 def _choose_splitters(keys: np.ndarray, n_shards: int, shift: int) -> np.ndarray:
-    """Quantiles of sorted keys, moved to the first span of their unit unless that fills a shard by itself."""
+    """Quantiles of sorted keys, moved to the first span of their unit unless that would fill two shards."""
     quantiles = keys[len(keys) * np.arange(1, n_shards) // n_shards]
     firsts = quantiles >> np.uint64(shift) << np.uint64(shift)
     lasts = firsts | np.uint64((1 << shift) - 1)
     n_alike = np.searchsorted(keys, lasts, side="right") - np.searchsorted(keys, firsts)
-    return np.unique(np.where(n_alike < len(keys) // n_shards, firsts, quantiles))
+    return np.unique(np.where(n_alike < 2 * len(keys) // n_shards, firsts, quantiles))
 
 
 def _deal_spans(text: np.ndarray, threads: int) -> _Deal:
@@ -291,8 +291,8 @@ def _sort_shard(text: np.ndarray, deal: _Deal, out: np.ndarray, shard: int) -> i
         kernels.list_spans(spans[0], starts)
     _order_spans(spans, starts, deal.id_bits)
     state = np.zeros(2, np.int64)
-    for first in range(0, n, BLOCK_SLOTS):
-        kernels.write_spans(spans, starts[first : first + BLOCK_SLOTS], place, state)
+    for first in range(0, n, SHARD_SLOTS):
+        kernels.write_spans(spans, starts[first : first + SHARD_SLOTS], place, state)
     return int(state[1])
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnmine.errors import CorpusError, ResourceError, StoreError
+from cnmine.ngrams import _spill_kernels as kernels
 from cnmine.ngrams import spill
 from cnmine.ngrams.spill import SortedRun, join_pieces, merge_runs, spill_bytes, spill_run
 from cnmine.store.packing import Packed, bits_for, pack
@@ -160,3 +161,16 @@ def test_spill_run__keeps_other_files(tmp_path):
     assert path.read_bytes() == b"mine"
     with pytest.raises(CorpusError, match="cannot be written"):
         spill_run(make_run([]), str(tmp_path / "missing" / "1.run"))
+
+
+@given(partitions, st.integers(1, 40))
+def test_write_prefixes__of_the_spans_at_the_places(partition, n_places):
+    run = make_run([span for spans in partition for span in spans] + [(("天",) * 300, 0, 0)])
+    text = run.text.tolist()
+    places = np.arange(n_places) * (len(text) - 1) // n_places
+    prefixes = np.full((n_places, 5), 99, np.uint32)
+    id_map = np.arange(4 + len(run.unit_texts), dtype=np.uint32)
+    kernels.write_prefixes((run.text, 0, id_map), 0, places, prefixes)
+    spans = [[units] * (len(units) + 1) for units, _, _ in reference.spans_of(text)]
+    span_at = [units for repeated in spans for units in repeated]
+    assert prefixes.tolist() == [[*span_at[place][:5], *[0] * (5 - len(span_at[place]))] for place in places.tolist()]
