@@ -1,14 +1,19 @@
-"""What all tests share: hypothesis settings, thread counts, a small corpus."""
+"""What all tests share: hypothesis settings, thread counts, a small corpus, the command line in this process."""
 
 from __future__ import annotations
 
 import os
 import random
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import hypothesis
 import numpy as np
 import pytest
+from click.testing import CliRunner
+
+from cnmine import cli
 
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
@@ -36,3 +41,28 @@ def make_units() -> Callable[..., np.ndarray]:
         return np.array(units + [0] * 8, dtype=np.uint16)
 
     return make
+
+
+@dataclass
+class Outcome:
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def rows(self) -> list[list[str]]:
+        return [line.split("\t") for line in self.stdout.split("\n")[:-1]]
+
+
+@pytest.fixture
+def invoke():
+    """Runs the command line on arguments; gives exit code and both streams."""
+
+    def invoke(*args, stdin=b"", env=None) -> Outcome:
+        with CliRunner().isolation(input=stdin, env=env) as streams:
+            code = cli.run([str(arg) for arg in args])
+            sys.stdout.flush()
+            out, err = (stream.getvalue().decode("utf-8") for stream in streams[:2])
+        return Outcome(code, out, err)
+
+    return invoke

@@ -1,4 +1,4 @@
-"""The command line in this process, and a stand-in for the discovery that takes no time."""
+"""A stand-in for the discovery that takes no time."""
 
 from __future__ import annotations
 
@@ -8,36 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from cnmine import cli
 from cnmine.counting.counter import count_ngrams
-
-
-@dataclass
-class Outcome:
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def rows(self) -> list[list[str]]:
-        return [line.split("\t") for line in self.stdout.split("\n")[:-1]]
-
-
-@pytest.fixture
-def invoke():
-    """Runs the command line on arguments; gives exit code and both streams."""
-
-    def invoke(*args, stdin=b"", env=None) -> Outcome:
-        with CliRunner().isolation(input=stdin, env=env) as streams:
-            code = cli.run([str(arg) for arg in args])
-            sys.stdout.flush()
-            out, err = (stream.getvalue().decode("utf-8") for stream in streams[:2])
-        return Outcome(code, out, err)
-
-    return invoke
-
 
 COLUMNS = ("cohesion", "npmi", "left_entropy", "right_entropy", "autonomy", "share")
 
