@@ -330,7 +330,7 @@ print(len(seen))
 @pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_create_store__killed_at_any_moment_leaves_old_or_new(tmp_path):
-    run = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "store"), "40"], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "store"), "30"], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert int(run.stdout) > 1  # or the test has seen nothing
 
@@ -353,14 +353,14 @@ for _ in range(4):
     child = os.fork()
     if child == 0:
         last = 0
-        while last < 60:
+        while last < 30:
             with open_store(path) as store:
                 values = store.array("value")
                 assert values.min() == values.max() >= last
                 last = int(values[0])
         os._exit(0)
     children.append(child)
-for value in range(1, 61):
+for value in range(1, 31):
     write(value)
 sys.exit(sum(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
 """
