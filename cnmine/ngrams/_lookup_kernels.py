@@ -1,4 +1,4 @@
-"""Find n-grams among the sorted windows of a store, count them, and tally what stands beside them.
+"""Find n-grams among the sorted windows of a store, count them, and list them.
 
 Nothing that a store says is believed: every pointer and id is checked before it is used as an index, and
 what is out of bounds makes a kernel return DAMAGED.
@@ -17,15 +17,10 @@ from cnmine._jit import kernel
 from cnmine.dtypes import N_BOUNDARIES
 
 DONE, DAMAGED = -1, -2
-# Columns of the neighbour tallies, as in cnmine.counting.
-VARIETY, BOUNDARY, QUOTED, TOP = 0, 1, 2, 3
-CLOSING, OPENING = 1, 2
 ONE, ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
 WORD = np.uint64(64)
 PAIRS, QUADS, BYTES = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
 SUM = np.uint64(0x0101010101010101)
-# Columns of the state of `tally_neighbours`.
-ROW, WINDOW, PLACE, SYMBOL, GROUP, TOUCHED = 0, 1, 2, 3, 4, 5
 
 
 @kernel
@@ -72,7 +67,11 @@ def place_after(place, rank, occurrences):  # i8, i8
             word &= ALL << np.uint64(place & 63)
         n = count_ones(word)
         if rank < n:
-            return i << 6 | select_one(word, rank)
+            if rank > 1:
+                return i << 6 | select_one(word, rank)
+            if rank == 1:
+                word &= word - ONE
+            return i << 6 | count_ones((word - ONE) & ~word)
         rank -= n
         i += 1
     return n_tokens if rank == 0 else np.int64(DAMAGED)
@@ -253,87 +252,12 @@ def weakest_splits(ids, offsets, rows, counts, out, tables):  # u4[], i8[n + 1],
 
 
 @kernel
-def add_neighbour(unit, n, row, side, out):  # i8, i8, i8, i8, (i8[m, 4], f8[m], u4[m, k], i8[m, k])
-    """Add ``n`` places with one neighbour to the tallies of a row and to its most frequent neighbours."""
-    tallies, spreads, units, counts = out
-    if unit < N_BOUNDARIES:
-        tallies[row, BOUNDARY] += n
-        if unit & side:
-            tallies[row, QUOTED] += n
-        return
-    tallies[row, VARIETY] += 1
-    tallies[row, TOP] = max(tallies[row, TOP], n)
-    if n > 1:
-        spreads[row] += n * math.log(n)
-    i = counts.shape[1]
-    # Most frequent first, then by unit; right neighbours come in order, left ones do not.
-    while i > 0 and (n > counts[row, i - 1] or (n == counts[row, i - 1] and unit < units[row, i - 1])):
-        i -= 1
-    for j in range(counts.shape[1] - 1, i, -1):
-        counts[row, j], units[row, j] = counts[row, j - 1], units[row, j - 1]
-    if i < counts.shape[1]:
-        counts[row, i], units[row, i] = n, unit
-
-
-@kernel
-def finish_row(row, state, scratch, left, right):  # i8, i8[6], (i8[v], u4[v]), …
-    """Enter the last right neighbour and all left neighbours of a row; make the scratch ready for the next one."""
-    beside, touched = scratch
-    if state[GROUP] > 0:
-        add_neighbour(state[SYMBOL], state[GROUP], row, CLOSING, right)
-    for i in range(state[TOUCHED]):
-        unit = np.int64(touched[i])
-        add_neighbour(unit, beside[unit], row, OPENING, left)
-        beside[unit] = 0
-    state[ROW] += 1
-    state[WINDOW] = -1
-    state[GROUP] = state[TOUCHED] = 0
-
-
-@kernel
-def tally_windows(ranges, budget, state, scratch, sides, tables):  # (i8[m], i8[m], i8[m]), i8, i8[6], …
-    """Tally the neighbours of rows ``(first, stop, order)``, at most ``budget`` windows; goes on at ``state``.
-
-    Returns DONE or DAMAGED; all rows are done when ``state[ROW]`` is their number.
-    """
-    firsts, stops, orders = ranges
-    beside, touched = scratch
-    left, right = sides
-    (units, bits, length), windows, _, occurrences = tables
-    while state[ROW] < firsts.shape[0] and budget > 0:
-        row = state[ROW]
-        if state[WINDOW] < 0:
-            state[WINDOW] = firsts[row]
-            state[PLACE] = place_of(firsts[row], occurrences)
-        window, place = state[WINDOW], state[PLACE]
-        stop = min(stops[row], window + budget)
-        budget -= stop - window + 1
-        while window < stop:
-            pointer = packed_item(windows[0], windows[1], window)
-            following = place_after(place, 1, occurrences) if place >= 0 else place
-            if pointer < 1 or pointer + orders[row] >= length or following <= place:
-                return DAMAGED
-            n = following - place
-            symbol = packed_item(units, bits, pointer + orders[row])
-            if symbol < N_BOUNDARIES:
-                symbol &= CLOSING
-            if symbol != state[SYMBOL] and state[GROUP] > 0:
-                add_neighbour(state[SYMBOL], state[GROUP], row, CLOSING, right)
-                state[GROUP] = 0
-            state[SYMBOL] = symbol
-            state[GROUP] += n
-            unit = packed_item(units, bits, pointer - 1)
-            if unit >= beside.shape[0]:
-                return DAMAGED
-            if beside[unit] == 0:
-                touched[state[TOUCHED]] = unit
-                state[TOUCHED] += 1
-            beside[unit] += n
-            place = following
-            window += 1
-        state[WINDOW], state[PLACE] = window, place
-        if window == stops[row]:
-            finish_row(row, state, scratch, left, right)
+def find_places(windows, occurrences, places):  # i8[n], …, i8[n]
+    """Write the number of the first occurrence of every window among all occurrences; return DONE or DAMAGED."""
+    for i in range(windows.shape[0]):
+        places[i] = place_of(windows[i], occurrences)
+        if places[i] == DAMAGED:
+            return DAMAGED
     return DONE
 
 

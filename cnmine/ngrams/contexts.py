@@ -9,7 +9,8 @@ import numpy as np
 
 from cnmine._parallel import map_ordered
 from cnmine.dtypes import N_BOUNDARIES, N_NEIGHBOUR_TALLIES
-from cnmine.ngrams import _lookup_kernels as kernels
+from cnmine.ngrams import _context_kernels as kernels
+from cnmine.ngrams._lookup_kernels import find_places, weakest_splits
 from cnmine.ngrams.lookup import NO_COUNT, NgramStore
 from cnmine.ngrams.vocabulary import COUNTABLE, UNKNOWN, EncodedWords
 
@@ -151,15 +152,20 @@ class WordMeter:
         firsts, stops, counts = found
         tables = self._ngrams.tables
         ids, offsets = encoded.ids, encoded.offsets
-        status = int(kernels.weakest_splits(ids, offsets, rows, counts, contexts.cohesion, tables))
-        ranges = (firsts[rows], stops[rows], offsets[rows + 1] - offsets[rows])
+        places = np.empty(len(rows), np.int64)
+        ranges = (firsts[rows], stops[rows], places, offsets[rows + 1] - offsets[rows])
         sides = (
             (contexts.left, contexts.left_spreads, contexts.left_units, contexts.left_counts),
             (contexts.right, contexts.right_spreads, contexts.right_units, contexts.right_counts),
         )
         n_ids = self._ngrams.n_units + N_BOUNDARIES
-        scratch = (np.zeros(n_ids, np.int64), np.empty(n_ids, np.uint32))
-        state = np.array([0, -1, 0, 0, 0, 0])
+        # One more that is touched, for what turns out to be there already.
+        scratch = (np.zeros(n_ids, np.int64), np.empty(n_ids + 1, np.uint32))
+        state = np.zeros(kernels.N_STATE, np.int64)
+        state[kernels.WINDOW] = -1
+        status = int(weakest_splits(ids, offsets, rows, counts, contexts.cohesion, tables))
+        if status == kernels.DONE:
+            status = int(find_places(ranges[0], tables[3], places))
         while status == kernels.DONE and state[kernels.ROW] < len(rows):
             status = int(kernels.tally_windows(ranges, _CALL_WINDOWS, state, scratch, sides, tables))
         return status

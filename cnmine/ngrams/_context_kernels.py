@@ -1,0 +1,155 @@
+"""Tally what stands beside n-grams, given as ranges of the sorted windows of a store.
+
+Tables of a store and DAMAGED: see _lookup_kernels.
+"""
+
+import math
+
+import numpy as np
+
+from cnmine._jit import kernel
+from cnmine.dtypes import N_BOUNDARIES
+
+DONE, DAMAGED = -1, -2
+# Columns of the neighbour tallies, as in cnmine.counting.
+VARIETY, BOUNDARY, QUOTED, TOP = 0, 1, 2, 3
+CLOSING, OPENING = 1, 2
+ONE, ALL, WORD = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(64)
+PAIRS, QUADS, BYTES = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
+SUM = np.uint64(0x0101010101010101)
+# Columns of the state of `tally_windows`, which is carried from call to call.
+ROW, WINDOW, PLACE, SYMBOL, GROUP, TOUCHED, N_STATE = 0, 1, 2, 3, 4, 5, 6
+GATHERED = 128  # windows whose neighbours are fetched together, so that the fetches overlap
+
+
+@kernel
+def packed_item(words, bits, i):  # u8[], i8 (at most 63), i8
+    """Value ``i`` of a packed array. A value within one word needs no word behind it."""
+    at = np.int64(i) * bits
+    word, shift = at >> 6, at & 63
+    value = words[word] >> np.uint64(shift)
+    if shift + bits > 64:
+        value |= words[word + 1] << (WORD - np.uint64(shift))
+    return np.int64(value & ((ONE << np.uint64(bits)) - ONE))
+
+
+@kernel
+def count_ones(word):  # u8
+    """Number of bits that are set."""
+    word -= (word >> ONE) & PAIRS
+    word = (word & QUADS) + ((word >> np.uint64(2)) & QUADS)
+    word = (word + (word >> np.uint64(4))) & BYTES
+    return np.int64((word * SUM) >> np.uint64(56))
+
+
+@kernel
+def gather_counts(place, n, occurrences, counts):  # i8, i8, …, i8[]
+    """Write how often each of ``n`` windows occurs, the first of which begins at ``place``; return where they end."""
+    bits, _, _, n_tokens, _ = occurrences
+    i = place >> 6
+    word = bits[i] & (ALL << np.uint64(place & 63))
+    word &= word - ONE  # that of the first window itself
+    for j in range(n):
+        while word == 0:
+            i += 1
+            if i >= bits.shape[0]:
+                break
+            word = bits[i]
+        # The zeros below the lowest 1 are its place.
+        following = i << 6 | count_ones((word - ONE) & ~word) if i < bits.shape[0] else n_tokens
+        counts[j] = following - place
+        place = following
+        word &= word - ONE
+    return place
+
+
+@kernel
+def gather_neighbours(window, n, order, tables, beside):  # i8, i8, i8, …, (i8[], i8[])
+    """Write the symbols before and behind an n-gram in ``n`` windows; return DONE or DAMAGED."""
+    (units, bits, length), windows = tables[0], tables[1]
+    lefts, rights = beside
+    is_bad = False
+    for j in range(n):
+        pointer = packed_item(windows[0], windows[1], window + j)
+        is_bad |= (pointer < 1) | (pointer + order >= length)
+        # Bounds instead of a way out, so that nothing waits for the fetches.
+        lefts[j] = packed_item(units, bits, min(max(pointer, 1), length - 1) - 1)
+        rights[j] = packed_item(units, bits, min(pointer + order, length - 1))
+    return DAMAGED if is_bad else DONE
+
+
+@kernel
+def add_neighbour(unit, n, row, side, out):  # i8, i8, i8, i8, (i8[m, 4], f8[m], u4[m, k], i8[m, k])
+    """Add ``n`` places with one neighbour to the tallies of a row and to its most frequent neighbours."""
+    tallies, spreads, units, counts = out
+    if unit < N_BOUNDARIES:
+        tallies[row, BOUNDARY] += n
+        if unit & side:
+            tallies[row, QUOTED] += n
+        return
+    tallies[row, VARIETY] += 1
+    tallies[row, TOP] = max(tallies[row, TOP], n)
+    if n > 1:
+        spreads[row] += n * math.log(n)
+    i = counts.shape[1]
+    # Most frequent first, then by unit; right neighbours come in order, left ones do not.
+    while i > 0 and (n > counts[row, i - 1] or (n == counts[row, i - 1] and unit < units[row, i - 1])):
+        i -= 1
+    for j in range(counts.shape[1] - 1, i, -1):
+        counts[row, j], units[row, j] = counts[row, j - 1], units[row, j - 1]
+    if i < counts.shape[1]:
+        counts[row, i], units[row, i] = n, unit
+
+
+@kernel
+def finish_row(row, state, scratch, sides):  # i8, i8[N_STATE], (i8[v], u4[v]), …
+    """Enter the last right neighbour and all left neighbours of a row; make ready for the next one."""
+    beside, touched = scratch
+    if state[GROUP] > 0:
+        add_neighbour(state[SYMBOL], state[GROUP], row, CLOSING, sides[1])
+    for i in range(state[TOUCHED]):
+        unit = np.int64(touched[i])
+        add_neighbour(unit, beside[unit], row, OPENING, sides[0])
+        beside[unit] = 0
+    state[ROW] += 1
+    state[WINDOW] = -1
+    state[GROUP] = state[TOUCHED] = 0
+
+
+@kernel
+def tally_windows(ranges, budget, state, scratch, sides, tables):
+    # (first, stop, place, order: i8[m]), i8, i8[N_STATE], (i8[v], u4[v]), two of `add_neighbour`'s out, …
+    """Tally the neighbours of rows, at most about ``budget`` windows; goes on at ``state``.
+
+    Returns DONE or DAMAGED; all rows are done when ``state[ROW]`` is their number.
+    """
+    firsts, stops, places, orders = ranges
+    beside, touched = scratch
+    lefts, rights, counts = np.empty(GATHERED, np.int64), np.empty(GATHERED, np.int64), np.empty(GATHERED, np.int64)
+    while state[ROW] < firsts.shape[0] and budget > 0:
+        row = state[ROW]
+        if state[WINDOW] < 0:
+            state[WINDOW], state[PLACE] = firsts[row], places[row]
+        n = min(stops[row] - state[WINDOW], GATHERED)
+        budget -= n + 1
+        if gather_neighbours(state[WINDOW], n, orders[row], tables, (lefts, rights)) == DAMAGED:
+            return DAMAGED
+        state[PLACE] = gather_counts(state[PLACE], n, tables[3], counts)
+        state[WINDOW] += n
+        symbol, total, n_touched = state[SYMBOL], state[GROUP], state[TOUCHED]
+        for i in range(n):
+            right = rights[i] if rights[i] >= N_BOUNDARIES else rights[i] & CLOSING
+            if right != symbol and total > 0:
+                add_neighbour(symbol, total, row, CLOSING, sides[1])
+                total = 0
+            symbol = right
+            total += counts[i]
+            if lefts[i] >= beside.shape[0] or counts[i] <= 0:
+                return DAMAGED
+            touched[n_touched] = lefts[i]
+            n_touched += beside[lefts[i]] == 0
+            beside[lefts[i]] += counts[i]
+        state[SYMBOL], state[GROUP], state[TOUCHED] = symbol, total, n_touched
+        if state[WINDOW] == stops[row]:
+            finish_row(row, state, scratch, sides)
+    return DONE
