@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 # Version 2 of control groups, then version 1; both as a container sees them.
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _NO_LIMIT = 1 << 60  # version 1 writes a number as large as this for "none"
+
+
+def release_pages(array: np.ndarray) -> None:
+    """Let go of the memory behind an array that is mapped from a file; what is used again is read again.
+
+    Nothing happens to other arrays, nor where the system cannot do it. The contents stay as they are.
+    """
+    base: Any = array
+    while base is not None and not isinstance(base, mmap.mmap):
+        base = base.obj if isinstance(base, memoryview) else getattr(base, "base", None)
+    if base is not None and hasattr(base, "madvise"):
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 def available_memory() -> int | None:

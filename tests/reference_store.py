@@ -87,6 +87,7 @@ def store_sections(
     *,
     max_order: int = 6,
     fold_case: bool = False,
+    punctuation: str = "drop",
     n_bytes: int = 0,
     n_characters: int = 0,
     n_bad: int = 0,
@@ -113,6 +114,7 @@ def store_sections(
     settings = {
         "max_order": max_order,
         "fold_case": fold_case,
+        "punctuation": punctuation,
         "n_tokens": n_tokens,
         "n_spans": len(spans),
         "n_bytes": n_bytes,
@@ -125,10 +127,9 @@ def store_sections(
     }
     unit_offsets = np.cumsum([0, *map(len, units)]).tolist()
     values: dict[str, tuple[int, Iterable[int]]] = {
-        "settings": (8, json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()),
+        "text": (id_bits, text),
         "unit_texts": (8, b"".join(units)),
         "unit_offsets": (bits_for(unit_offsets[-1]), unit_offsets),
-        "text": (id_bits, text),
         "windows": (bits_for(len(text) - 1), [positions[window][0] for window in windows]),
         "first_windows": (
             bits_for(n_windows),
@@ -137,6 +138,7 @@ def store_sections(
         "occurrences": (64, np.packbits(bits, bitorder="little").view("<u8")),
         "occurrence_samples": (bits_for(n_tokens), [starts[j] for j in range(0, n_windows + 1, 256)]),
         "keys": (64, [key_of(window[:n_symbols], id_bits) for window in windows[::64]]),
+        "settings": (8, json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()),
     }
     return {name: (bits, np.array(list(items), dtype=np.uint64)) for name, (bits, items) in values.items()}
 

@@ -10,7 +10,12 @@ from cnmine import __version__
 from cnmine.cli.command import CommandGroup
 
 # In working order. A module imports nothing heavy: its callback does.
-COMMANDS = {"newwords": "cnmine.cli.newwords", "evaluate": "cnmine.cli.evaluate"}
+COMMANDS = {
+    "newwords": "cnmine.cli.newwords",
+    "count": "cnmine.cli.count",
+    "merge": "cnmine.cli.merge",
+    "evaluate": "cnmine.cli.evaluate",
+}
 CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
 
 

@@ -9,6 +9,8 @@ from cnmine.errors import ResourceError
 # Peak of the default method, measured: 223 MB of text take 2.14 GB, 1 MB takes 0.35 GB. The first number is for
 # interpreter, libraries, compiled kernels and the learner; the second is for each byte of text.
 NEEDED_BYTES = (350_000_000, 8.5)
+LIBRARY_BYTES = 160_000_000  # interpreter, NumPy, Numba and the compiled kernels, measured
+DEFAULT_BYTES = 2 << 30  # where the system does not tell what is free
 SMALL_MACHINE_BYTES = 1 << 30  # half of less than this would refuse even small files
 
 
@@ -18,6 +20,12 @@ def memory_limit(memory: int | None) -> int | None:
         return memory
     available = available_memory()
     return None if available is None else max(available // 2, min(available, SMALL_MACHINE_BYTES))
+
+
+def budget_bytes(memory: int | None) -> int:
+    """What a command may take besides the interpreter and its libraries, within the limit asked for."""
+    limit = memory_limit(memory)
+    return max((limit if limit is not None else DEFAULT_BYTES) - LIBRARY_BYTES, 0)
 
 
 def check_memory(n_bytes: int, limit: int | None) -> None:

@@ -29,6 +29,7 @@ COMPAT_REFUSES = {
     "method", "min_len", "max_len", "min_score", "all_words", "dict_paths", "no_dict",
     "examples", "back_check", "fold_case", "seed",
 }  # fmt: skip
+STORE_REFUSES = {"examples", "fold_case", "recursive", "encoding", "jsonl_field", "column", "bad_bytes"}
 
 
 @dataclass
@@ -65,6 +66,7 @@ class Settings:
     memory: int | None
     quiet: bool
     verbose: bool
+    store: str | None = None  # the only source, if it is no text
 
     def input_options(self) -> dict[str, Any]:
         """How the text is to be read, as the library wants it."""
@@ -150,6 +152,9 @@ def command(ctx: click.Context, **values: Any) -> None:
     given = {name for name in values if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE}
     _refuse_conflicts(settings, given)
     with Messages(quiet=settings.quiet, verbose=settings.verbose) as messages:
+        settings.store = options.find_store(settings.sources)
+        if settings.store:
+            _refuse_text_options(settings, given)
         found = options.open_sources(
             settings.sources, recursive=settings.recursive, output=settings.output, on_notice=messages.notice
         )
@@ -182,6 +187,14 @@ def _refuse_conflicts(settings: Settings, given: set[str]) -> None:
         raise UsageError(f"--examples has no place in --format {settings.output_format}; use tsv, jsonl or table")
 
 
+def _refuse_text_options(settings: Settings, given: set[str]) -> None:
+    """The text of a store has been read and cut already, and its lines are gone."""
+    if settings.compat_2019:
+        raise UsageError("--compat-2019 reads text; give the corpus instead of the store")
+    for name in sorted(given & STORE_REFUSES):
+        raise UsageError(f"{option_name(name)} does not apply to a store; give the corpus instead")
+
+
 def option_name(name: str) -> str:
     """What the user types for a parameter."""
     names = {"all_words": "--all", "dict_paths": "--dict", "output_format": "--format"}
@@ -200,7 +213,13 @@ def _run(settings: Settings, sources: list[Source], messages: Messages) -> int:
     min_count = settings.min_count or 5
     threads = options.count_threads(settings.threads)
     limit = memory_limit(settings.memory)
-    check_memory(sum(source.n_bytes or 0 for source in sources), limit)
+    if settings.store:
+        from cnmine.ngrams.lookup import open_ngrams
+
+        with open_ngrams(settings.store) as store:
+            settings.fold_case = store.settings["fold_case"]
+    else:
+        check_memory(sum(source.n_bytes or 0 for source in sources), limit)
     # Everything that can be refused is refused before the work begins.
     dictionary = (
         None if settings.no_dict else load_dictionary(settings.dict_paths or None, fold_case=settings.fold_case)
@@ -230,6 +249,8 @@ def _read(settings: Settings, sources: list[Source], threads: int, messages: Mes
 
     if notice := kernel_notice():
         messages.notice(notice)
+    if settings.store:
+        return _load(settings.store, messages)
     messages.step("reading", total=total_bytes(sources), unit="B")
     corpus = read_corpus(
         sources,
@@ -245,6 +266,15 @@ def _read(settings: Settings, sources: list[Source], threads: int, messages: Mes
             "occurrences, are taken for punctuation"
         )
     return corpus
+
+
+def _load(path: str, messages: Messages) -> Corpus:
+    from cnmine.ngrams.corpus import load_corpus
+    from cnmine.ngrams.lookup import open_ngrams
+
+    messages.step("reading the store")
+    with open_ngrams(path) as store:
+        return load_corpus(store)
 
 
 def _discover(

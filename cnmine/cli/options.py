@@ -107,6 +107,13 @@ output = click.option(
     default="-",
     help="File for the result; it appears when complete. - is standard output.",
 )
+store_output = click.option(
+    "-o",
+    "--output",
+    type=click.Path(),
+    required=True,
+    help="File for the store; it appears when complete, in place of an older one.",
+)
 no_header = click.option("--no-header", is_flag=True, help="Leave out the line with the column names.")
 threads = click.option(
     "-t",
@@ -117,6 +124,13 @@ threads = click.option(
 )
 memory = click.option(
     "-m", "--memory", type=SizeType(), show_default="half of what is free", help="Most memory to take: 512M, 2GiB."
+)
+temp_dir = click.option(
+    "-T",
+    "--temp-dir",
+    type=click.Path(),
+    show_default="TMPDIR",
+    help="Directory for what does not fit into the memory; emptied at the end.",
 )
 seed = click.option("--seed", type=int, default=0, help="For everything random; the same seed, the same result.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Show errors only.")
@@ -162,6 +176,23 @@ def open_sources(
     found = find_sources(paths or ["-"], recursive=recursive, on_notice=on_notice)
     refuse_overwriting(output, [source.path for source in found if source.path is not None])
     return found
+
+
+def find_store(paths: Sequence[str]) -> str | None:
+    """The store that stands in the place of a corpus, or None.
+
+    Raises
+    ------
+    UsageError
+        If stores and text are mixed, or there are several stores.
+    """
+    from cnmine.store.container import is_store
+
+    stores = [path for path in paths if path != "-" and is_store(path)]
+    if stores and len(paths) > 1:
+        advice = "merge them first (cnmine merge)" if len(stores) == len(paths) else "count the text first"
+        raise UsageError(f"{stores[0]}: a store is to be the only input; {advice}")
+    return stores[0] if stores else None
 
 
 def refuse_overwriting(output: str, inputs: Iterable[str]) -> None:

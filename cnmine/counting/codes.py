@@ -13,7 +13,8 @@ from cnmine.io.paths import Source
 from cnmine.io.source import read_blocks
 from cnmine.io.units import encode_blocks
 
-MAX_SPAN = 1 << 20  # units; where stretches of text are sorted apart, a longer span is cut, so that memory stays bounded
+# Units; where stretches of text are sorted apart, a longer span is cut, so that memory stays bounded.
+MAX_SPAN = 1 << 20
 
 
 @dataclass
@@ -33,6 +34,12 @@ class EncodedText:
         Of the text as UTF-8 after decompression.
     n_bad
         Byte sequences that did not fit the encoding, and lines without the field or column, passed over.
+    n_lines
+        Lines of text, blank ones included.
+    n_codes
+        Length of all pieces.
+    is_last
+        Whether nothing follows.
     """
 
     pieces: list[tuple[np.ndarray, bool]] = field(default_factory=list)
@@ -41,7 +48,9 @@ class EncodedText:
     n_bytes: int = 0
     n_characters: int = 0
     n_bad: int = 0
+    n_lines: int = 0
     n_codes: int = 0
+    is_last: bool = False
 
     def append(self, codes: np.ndarray, runs: list[bytes], joins_previous: bool) -> None:
         """Add the codes of a block, in which run ``j`` is ``RUN_BASE + j``; renumbers them in place."""
@@ -81,7 +90,7 @@ class EncodedText:
             if overlong > 0:
                 plain = np.zeros(1, dtype=CODEPOINT)
                 start = 1 if codes[0] < N_BOUNDARIES else 0
-                self.pieces.append((np.concatenate([codes[: start + overlong], plain]), not start))
+                self.pieces.append((np.concatenate([codes[: start + overlong], plain]), bool(start)))
                 self.n_codes += start + overlong + 1
                 codes = np.concatenate([plain, codes[start + overlong :]])
             np.subtract.at(self.counts, codes[codes >= N_BOUNDARIES], 1)
@@ -143,7 +152,7 @@ def read_codes(
         on_notice=on_notice,
         on_bad=passed_over.append,
     )
-    text = EncodedText()
+    text, is_open = EncodedText(), False
     encoded = encode_blocks(
         blocks,
         fold_case=fold_case,
@@ -158,6 +167,8 @@ def read_codes(
             joins_previous = block.joins_previous and following.n_codes > 0
             if text.n_codes:
                 yield text
+            else:  # nothing but one open span
+                following.n_bytes, following.n_characters, following.n_bad = text.n_bytes, text.n_characters, text.n_bad
             text = following
         else:
             joins_previous = block.joins_previous
@@ -166,6 +177,11 @@ def read_codes(
         text.n_bad += encoded_block.n_bad
         # Every byte of UTF-8 but a continuation byte (below -64 as int8) begins a character.
         text.n_characters += int(np.count_nonzero(np.frombuffer(block.data, np.int8) >= -64))
+        # A line ends at its line end, or open with its source.
+        text.n_lines += block.data.count(b"\n") + (is_open and not block.joins_previous)
+        is_open = not block.data.endswith(b"\n")
         on_progress(block.n_bytes_read)
+    text.n_lines += is_open
     text.n_bad += sum(passed_over)
+    text.is_last = True
     yield text

@@ -113,10 +113,10 @@ def _take_pieces(pieces: list[tuple[np.ndarray, bool]], unit_of_code: np.ndarray
     """Codes → unit ids, piece by piece; gives up each piece as soon as it is translated."""
     for i, (codes, joins_previous) in enumerate(pieces):
         pieces[i] = (codes[:0], joins_previous)
-        yield _merge_boundaries(unit_of_code[codes]), joins_previous
+        yield merge_boundaries(unit_of_code[codes]), joins_previous
 
 
-def _merge_boundaries(units: np.ndarray) -> np.ndarray:
+def merge_boundaries(units: np.ndarray) -> np.ndarray:
     """One boundary for each stretch of them: a rare unit beside a boundary has made two or three of one."""
     is_boundary = units < N_BOUNDARIES
     is_repeated = is_boundary[1:] & is_boundary[:-1]

@@ -79,10 +79,38 @@ class _Reader:
     last: int
     name: str
 
+    def release(self, start: int, stop: int) -> None:
+        """Let go of the memory that holds a part of a mapped text; it is read again if need be."""
+        source, bits, _ = self.kernel
+        bits = bits or 8 * source.itemsize
+        release_pages(source, start * bits // 8, stop * bits // 8)
+
+
+def release_pages(array: np.ndarray, start: int, stop: int) -> None:
+    """Let go of the memory that holds the bytes ``start:stop`` of an array, if it is a read-only map of a file.
+
+    What was read of a map counts as memory of this process until the system is short of it. Reading it again is
+    allowed at any time. Does nothing where the system has no such call.
+    """
+    mapped = array.base
+    while isinstance(mapped, np.ndarray):
+        mapped = mapped.base
+    if not isinstance(mapped, mmap.mmap) or not hasattr(mapped, "madvise"):
+        return
+    offset = array.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data
+    start = (offset + start) // mmap.PAGESIZE * mmap.PAGESIZE
+    stop = min(offset + stop, len(mapped))
+    if start < stop:
+        mapped.madvise(mmap.MADV_DONTNEED, start, stop - start)
+
 
 def spill_bytes(run: SortedRun) -> int:
     """Size of the file that `spill_run` makes of a run in memory."""
-    return sum(array.nbytes for array in _spilled_arrays(run))
+    if isinstance(run.unit_texts, tuple):
+        n_units, unit_bytes = len(run.unit_texts[1]) - 1, len(run.unit_texts[0])
+    else:
+        n_units, unit_bytes = len(run.unit_texts), sum(map(len, run.unit_texts))
+    return 8 * (n_units + 1) + _plain_text(run).nbytes + unit_bytes
 
 
 def spill_run(run: SortedRun, path: str) -> SortedRun:
@@ -136,14 +164,18 @@ def spill_run(run: SortedRun, path: str) -> SortedRun:
 
 def _spilled_arrays(run: SortedRun) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Offsets of the units, text, bytes of the units: in the order of the file, so that each is aligned."""
-    if isinstance(run.text, Packed):
-        raise UsageError("a packed text is on disk already")
     if isinstance(run.unit_texts, tuple):
         units, offsets = run.unit_texts
-        return offsets.astype(np.int64), run.text, units
+        return offsets.astype(np.int64), _plain_text(run), units
     offsets = np.zeros(len(run.unit_texts) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, run.unit_texts), np.int64, len(run.unit_texts)), out=offsets[1:])
-    return offsets, run.text, np.frombuffer(b"".join(run.unit_texts), np.uint8)
+    return offsets, _plain_text(run), np.frombuffer(b"".join(run.unit_texts), np.uint8)
+
+
+def _plain_text(run: SortedRun) -> np.ndarray:
+    if isinstance(run.text, Packed):
+        raise UsageError(f"{run.name}: is packed, so it is on disk already")
+    return run.text
 
 
 def reserve(descriptor: int, n_bytes: int) -> bool:
@@ -160,6 +192,7 @@ def reserve(descriptor: int, n_bytes: int) -> bool:
 
 
 def write_all(descriptor: int, array: np.ndarray) -> None:
+    """Write an array, however little of it the system takes at once."""
     view = np.ascontiguousarray(array).view(np.uint8).data
     while len(view):
         view = view[os.write(descriptor, view[:WRITE_BYTES]) :]
@@ -232,8 +265,8 @@ def merge_runs(
     readers = [_open_run(run, id_map) for run, id_map in zip(runs, id_maps, strict=True)]
     readers = [reader for reader in readers if reader.last > 0]
     dtype = np.dtype(np.uint16 if len(vocabulary) + N_BOUNDARIES <= 1 << 16 else np.uint32)
-    # A piece, its sorted form, and what the sort takes in the worst case: 24 bytes a span, two ids a span at least.
-    n_ids = budget_bytes // ((threads + 1) * (2 * dtype.itemsize + 12))
+    # What is read, a piece, its sorted form, and what the sort takes in the worst case: 24 bytes a span of two ids.
+    n_ids = budget_bytes // ((threads + 1) * (3 * dtype.itemsize + 12))
     if threads > 1:  # ranges for every thread
         n_ids = min(n_ids, max(SHARD_SLOTS, sum(reader.last for reader in readers) // (4 * threads)))
     return vocabulary, _merge(readers, dtype, max(1, n_ids), threads, on_progress)
@@ -298,6 +331,8 @@ def _split_range(readers: list[_Reader], lows: Bounds, highs: Bounds, n_ids: int
                 np.array([kernels.first_span(reader.kernel, low, high, prefix, limit) for reader, low, high in bounds])
             )
     edges.append(highs)
+    for reader, low, high in zip(readers, lows.tolist(), highs.tolist(), strict=True):
+        reader.release(low, high)
     # Parts that are small go together.
     kept = [edges[0]]
     for edge, following in pairwise(edges[1:]):
@@ -330,15 +365,17 @@ def _merge_range(readers: list[_Reader], dtype: np.dtype, bounds: tuple[Bounds, 
         if low == high:
             continue
         start, stop = stop, stop + high - low
-        for first in range(start, stop, BLOCK_SLOTS):
-            part = text[first : min(first + BLOCK_SLOTS, stop)]
-            place = kernels.translate_text(reader.kernel, low + first - start, part)
-            if place >= 0:
-                raise StoreError(
-                    f"{reader.name}: no unit has the id at place {place} of its text; count the text again"
-                )
+        _translate(reader, low, text[start:stop])
         text[start] = (text[start] & OPENING_BIT) | closing
         closing = int(kernels.packed_item(*reader.kernel[:2], high)) & CLOSING_BIT
+        reader.release(low, high)
         n_runs += 1
     text[-1] = closing
     return text if n_runs == 1 else sort_spans(text)
+
+
+def _translate(reader: _Reader, low: int, out: np.ndarray) -> None:
+    for first in range(0, len(out), BLOCK_SLOTS):
+        place = kernels.translate_text(reader.kernel, low + first, out[first : first + BLOCK_SLOTS])
+        if place >= 0:
+            raise StoreError(f"{reader.name}: no unit has the id at place {place} of its text; count the text again")
