@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnmine.errors import UsageError
-from cnmine.ngrams import windows
-from cnmine.ngrams.windows import WindowBlock, sort_windows, window_keys
+from cnmine.ngrams import parts, window_sorter, windows
+from cnmine.ngrams.windows import WindowBlock, sort_windows, temp_bytes, window_keys
+from cnmine.store.packing import Packed, pack
 
 PLENTY = 1 << 30
 CUTS = {  # every bound that decides how the work is cut up, at its smallest, and a few in between
@@ -53,7 +54,7 @@ def test_sort_windows__matches_reference(text, max_order, dtype, id_bits):
 def test_sort_windows__does_not_depend_on_how_the_work_is_cut(cut, text, max_order, threads):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in cut.items():
-            patch.setattr(windows, name, value)
+            patch.setattr(window_sorter, name, value)
         pairs = sort_all(text, max_order, threads=threads, budget_bytes=1)
     assert pairs == reference.sort_windows(text, max_order)
 
@@ -83,7 +84,7 @@ def test_sort_windows__every_unit_only_once(threads):
 
 @pytest.mark.parametrize("budget_bytes", [PLENTY, 1])
 def test_sort_windows__one_repeated_unit(budget_bytes, monkeypatch, threads):
-    monkeypatch.setattr(windows, "MIN_POSITIONS", 1000)
+    monkeypatch.setattr(window_sorter, "MIN_POSITIONS", 1000)
     n = 200_000
     text = np.full(n + 2, 7, np.uint16)
     text[[0, -1]] = 0
@@ -115,6 +116,76 @@ def test_sort_windows__wide_positions(monkeypatch, make_units):
     blocks = list(sort_windows(units, max_order=4, id_bits=4, budget_bytes=PLENTY))
     assert {block.pointers.dtype for block in blocks} == {np.dtype(np.uint64)}
     assert sort_all(units, 4) == expected
+
+
+def as_packed(text, id_bits=4):
+    return Packed(pack(np.array(text, np.uint32), id_bits), id_bits, len(text))
+
+
+def as_mapped(text, directory):
+    path = directory / "text"
+    np.array(text, np.uint16).tofile(path)
+    return np.memmap(path, np.uint16, "r") if text else np.zeros(0, np.uint16)
+
+
+@given(
+    text=texts(max_units=3), max_order=st.integers(1, 7), threads=st.sampled_from([1, 2]), budget=st.integers(1, 900)
+)
+def test_sort_windows__on_disk_as_in_memory(tmp_path_factory, text, max_order, threads, budget):
+    directory = tmp_path_factory.mktemp("windows")
+    options = {"budget_bytes": budget, "temp_dir": str(directory), "threads": threads}
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name, value in (
+            (parts, "MIN_BLOCK_POSITIONS", 3),
+            (parts, "SLICE_POSITIONS", 2),
+            (parts, "SAMPLE_POSITIONS", 5),
+            (window_sorter, "MIN_POSITIONS", 2),
+        ):
+            patch.setattr(module, name, value)
+        pairs = sort_all(as_packed(text), max_order, **options)
+    assert pairs == reference.sort_windows(text, max_order)
+    assert list(directory.iterdir()) == []
+
+
+def test_sort_windows__mapped_text_on_disk(tmp_path, monkeypatch, make_units, threads):
+    units = make_units(800).tolist()
+    monkeypatch.setattr(parts, "MIN_BLOCK_POSITIONS", 100)
+    calls = []
+    split = windows.split_windows
+    monkeypatch.setattr(windows, "split_windows", lambda *args, **options: calls.append(1) or split(*args, **options))
+    mapped = as_mapped(units, tmp_path)
+    assert sort_all(mapped, 5, budget_bytes=1000, temp_dir=str(tmp_path), threads=threads) == sort_all(units, 5)
+    assert sort_all(mapped, 5, temp_dir=str(tmp_path), threads=threads) == sort_all(units, 5)
+    assert calls == [1]  # the second time it fitted
+    assert [path.name for path in tmp_path.iterdir()] == ["text"]
+
+
+def test_sort_windows__wide_positions_on_disk(tmp_path, monkeypatch, make_units):
+    units = make_units(200).tolist()
+    monkeypatch.setattr(windows, "WIDE_POSITIONS", 100)
+    assert sort_all(as_packed(units), 3, budget_bytes=500, temp_dir=str(tmp_path)) == sort_all(units, 3)
+
+
+def test_sort_windows__removes_its_files_when_it_is_left_early(tmp_path, make_units):
+    packed = as_packed(make_units(500).tolist())
+    blocks = sort_windows(packed, max_order=3, id_bits=4, budget_bytes=100, temp_dir=str(tmp_path))
+    next(blocks)
+    assert list(tmp_path.iterdir())
+    blocks.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sort_windows__packed_text_without_a_directory(make_units):
+    units = make_units(200).tolist()
+    assert sort_all(as_packed(units), 3, budget_bytes=1) == sort_all(units, 3)
+
+
+def test_temp_bytes__is_what_is_written(tmp_path, make_units):
+    units = make_units(500).tolist()
+    blocks = sort_windows(as_packed(units), max_order=3, id_bits=4, budget_bytes=4000, temp_dir=str(tmp_path))
+    next(blocks)
+    written = sum(path.stat().st_size for path in tmp_path.iterdir())
+    assert 0.5 < written / temp_bytes(len(units), max_order=3, id_bits=4) <= 1
 
 
 def test_sort_windows__reports_every_unit(make_units, threads):

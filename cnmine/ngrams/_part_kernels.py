@@ -1,0 +1,86 @@
+"""Distribute the windows of a text over parts by their first symbols, each written out whole."""
+
+import numpy as np
+
+from cnmine._jit import kernel
+from cnmine.dtypes import N_BOUNDARIES
+
+CLOSING, OPENING = 1, 2  # the flags of a boundary that are seen from the span in front of it, and behind it
+NO_PART = 0xFFFF
+WORD_BITS = 64
+
+
+@kernel
+def first_symbols(text, position, n_symbols, id_bits):  # u2[n] or u4[n], i8, i8, i8
+    """The first symbols of a window in one word, the first one highest."""
+    word = np.uint64(0)
+    for k in range(n_symbols):
+        unit = np.int64(text[position + k])
+        is_boundary = unit < N_BOUNDARIES
+        word |= np.uint64(unit & CLOSING if is_boundary else unit) << np.uint64(WORD_BITS - (k + 1) * id_bits)
+        if is_boundary:
+            break
+    return word
+
+
+@kernel
+def sample_words(text, stretch, words):  # u2[n] or u4[n], 4 i8, u8[w]
+    """Write the first symbols of every window at ``range(start, stop)``; return how many there are."""
+    start, stop, n_symbols, id_bits = stretch
+    n = 0
+    for i in range(start, stop):
+        if text[i] >= N_BOUNDARIES:
+            words[n] = first_symbols(text, i, n_symbols, id_bits)
+            n += 1
+    return n
+
+
+@kernel
+def find_parts(text, stretch, splitters, parts, sizes):  # u2[n] or u4[n], 4 i8, u8[p], u2[m], i8[p + 1]
+    """Write the part of every position, ``NO_PART`` for a boundary; add up how many windows each part gets.
+
+    The part is the number of splitters that are not above the first symbols of the window.
+    """
+    start, stop, n_symbols, id_bits = stretch
+    for i in range(start, stop):
+        if text[i] < N_BOUNDARIES:
+            parts[i - start] = NO_PART
+            continue
+        word = first_symbols(text, i, n_symbols, id_bits)
+        low, high = 0, splitters.shape[0]
+        while low < high:
+            middle = (low + high) // 2
+            if splitters[middle] <= word:
+                low = middle + 1
+            else:
+                high = middle
+        parts[i - start] = low
+        sizes[low] += 1
+
+
+@kernel
+def write_records(text, stretch, parts, cursors, records, pointers):  # …, 4 i8, u2[m], i8[p], u2[r, w], u4[r] or u8[r]
+    """Write every window as (left, units up to the first boundary, zeros), part after part, and where it stands.
+
+    ``stretch`` is (start, stop, max_order, position of the first item of ``text`` in the whole).
+    """
+    start, stop, max_order, origin = stretch
+    for i in range(start, stop):
+        part = parts[i - start]
+        if part == NO_PART:
+            continue
+        row = cursors[part]
+        cursors[part] += 1
+        pointers[row] = origin + i
+        left = text[i - 1]
+        records[row, 0] = left if left >= N_BOUNDARIES else left & OPENING
+        place = 0
+        while place <= max_order and text[i + place] >= N_BOUNDARIES:
+            records[row, place + 1] = text[i + place]
+            place += 1
+        if place <= max_order:
+            records[row, place + 1] = text[i + place] & CLOSING
+            place += 1
+        while place <= max_order:
+            records[row, place + 1] = 0
+            place += 1
