@@ -93,8 +93,8 @@ def release_pages(array: np.ndarray, start: int, stop: int) -> None:
     allowed at any time. Does nothing where the system has no such call.
     """
     mapped = array.base
-    while isinstance(mapped, np.ndarray):
-        mapped = mapped.base
+    while isinstance(mapped, np.ndarray | memoryview):
+        mapped = mapped.base if isinstance(mapped, np.ndarray) else mapped.obj
     if not isinstance(mapped, mmap.mmap) or not hasattr(mapped, "madvise"):
         return
     offset = array.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import sys
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from cnmine.errors import CorpusError, ResourceError, StoreError
 from cnmine.ngrams import _spill_kernels as kernels
 from cnmine.ngrams import spill
-from cnmine.ngrams.spill import SortedRun, join_pieces, merge_runs, spill_bytes, spill_run
+from cnmine.ngrams.spill import SortedRun, join_pieces, merge_runs, release_pages, spill_bytes, spill_run
 from cnmine.store.packing import Packed, bits_for, pack
 
 LETTERS = "天地玄黄宇宙洪荒"
@@ -174,3 +176,37 @@ def test_write_prefixes__of_the_spans_at_the_places(partition, n_places):
     spans = [[units] * (len(units) + 1) for units, _, _ in reference.spans_of(text)]
     span_at = [units for repeated in spans for units in repeated]
     assert prefixes.tolist() == [[*span_at[place][:5], *[0] * (5 - len(span_at[place]))] for place in places.tolist()]
+
+
+def mapped_bytes(path):
+    """Bytes of a file that are in the memory of this process."""
+    total, is_file = 0, False
+    with open("/proc/self/smaps", encoding="ascii", errors="replace") as lines:
+        for line in lines:
+            if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+                is_file = line.rstrip().endswith(path)
+            elif is_file and line.startswith("Rss:"):
+                total += int(line.split()[1]) * 1024
+    return total
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_merge_runs__lets_go_of_what_is_read(tmp_path):
+    path = str(tmp_path / "1.run")
+    text = np.concatenate([[0], np.column_stack([np.arange(4, 204).repeat(20_000), np.zeros(4_000_000)]).ravel()])
+    units = [f"{i:03}".encode() for i in range(200)]
+    run = spill_run(SortedRun(units, text.astype(np.uint16)), path)
+    assert int(run.text.sum()) > 0 and mapped_bytes(path) > 15_000_000
+    release_pages(run.text, 0, run.text.nbytes)
+    assert mapped_bytes(path) < 1_000_000
+    peak = 0
+    for piece in merge_runs([run, run], budget_bytes=4 << 20)[1]:
+        assert len(piece)
+        peak = max(peak, mapped_bytes(path))
+    assert peak < 6_000_000
+
+
+def test_release_pages__of_what_is_no_map():
+    array = np.arange(9)
+    release_pages(array, 0, array.nbytes)
+    assert array.tolist() == list(range(9))
