@@ -39,7 +39,8 @@ class WindowIndex:
         n = len(block.pointers)
         starts = self._n_positions + np.cumsum(block.counts, dtype=np.int64) - block.counts
         self._mark(starts, self._n_positions + int(block.counts.sum(dtype=np.int64)))
-        self._samples.append(starts[-self.n_windows % WINDOWS_PER_SAMPLE :: WINDOWS_PER_SAMPLE])
+        # A copy: a view would keep all of them.
+        self._samples.append(starts[-self.n_windows % WINDOWS_PER_SAMPLE :: WINDOWS_PER_SAMPLE].copy())
         sampled = block.pointers[-self.n_windows % WINDOWS_PER_KEY :: WINDOWS_PER_KEY]
         self._keys.append(window_keys(self._text, sampled, self._id_bits, self._n_symbols))
         self._find_first_windows(block.pointers)
