@@ -30,6 +30,7 @@ from cnmine.store.packing import Packed
 PREFIX_UNITS = 16  # that tell ranges apart
 MAX_SPLITTERS = 256  # of one round
 SAMPLES_PER_SPLITTER = 16
+SAMPLES_PER_CALL = 256
 WRITE_BYTES = 8 << 20  # that one call writes
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _NO_RESERVATION = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
@@ -324,15 +325,9 @@ def _split_range(readers: list[_Reader], lows: Bounds, highs: Bounds, n_ids: int
     for splitter in sorted(set(quantiles)):
         prefix = np.array(splitter, np.uint32)
         # Behind frequent ones there is an edge as well: they may be a range by themselves.
-        is_frequent = quantiles.count(splitter) > 1 or n_splitters == 1
-        for limit in (0, 1) if is_frequent else (0,):
-            bounds = zip(readers, edges[-1].tolist(), highs.tolist(), strict=True)
-            edges.append(
-                np.array([kernels.first_span(reader.kernel, low, high, prefix, limit) for reader, low, high in bounds])
-            )
+        for limit in (0, 1) if quantiles.count(splitter) > 1 else (0,):
+            edges.append(_find_edge(readers, edges[-1], highs, prefix, limit))
     edges.append(highs)
-    for reader, low, high in zip(readers, lows.tolist(), highs.tolist(), strict=True):
-        reader.release(low, high)
     # Parts that are small go together.
     kept = [edges[0]]
     for edge, following in pairwise(edges[1:]):
@@ -343,16 +338,28 @@ def _split_range(readers: list[_Reader], lows: Bounds, highs: Bounds, n_ids: int
     return list(pairwise(kept))
 
 
+def _find_edge(readers: list[_Reader], lows: Bounds, highs: Bounds, prefix: np.ndarray, limit: int) -> Bounds:
+    """In every run, the boundary in front of the first span that compares with the prefix as ``limit`` or above."""
+    edge = np.empty_like(lows)
+    for i, (reader, low, high) in enumerate(zip(readers, lows.tolist(), highs.tolist(), strict=True)):
+        edge[i] = kernels.first_span(reader.kernel, low, high, prefix, limit)
+        reader.release(low, high)
+    return edge
+
+
 def _sample_prefixes(readers: list[_Reader], lows: Bounds, highs: Bounds, n_samples: int) -> list[tuple[int, ...]]:
     """Sorted first units of spans from evenly spaced places of every run."""
     sizes = highs - lows
     prefixes: list[tuple[int, ...]] = []
-    for reader, low, size in zip(readers, lows.tolist(), sizes.tolist(), strict=True):
+    for reader, low, high, size in zip(readers, lows.tolist(), highs.tolist(), sizes.tolist(), strict=True):
         n = min(size, max(1, n_samples * size // int(sizes.sum()))) if size else 0
         places = low + size * np.arange(n) // max(1, n)
-        mine = np.empty((n, PREFIX_UNITS), np.uint32)
-        kernels.write_prefixes(reader.kernel, low, places, mine)
-        prefixes += map(tuple, mine.tolist())
+        for first in range(0, n, SAMPLES_PER_CALL):
+            some = places[first : first + SAMPLES_PER_CALL]
+            mine = np.empty((len(some), PREFIX_UNITS), np.uint32)
+            kernels.write_prefixes(reader.kernel, low, some, mine)
+            reader.release(low, high)
+            prefixes += map(tuple, mine.tolist())
     return sorted(prefixes)
 
 
