@@ -32,7 +32,7 @@ by_path = pytest.mark.parametrize("context", CONTEXTS, ids=lambda context: conte
 
 
 def test_group__lists_its_commands_in_working_order():
-    assert list(COMMANDS) == ["newwords", "evaluate"]
+    assert list(COMMANDS) == ["newwords", "count", "merge", "lookup", "ngrams", "evaluate", "info"]
     assert len(CONTEXTS) >= 6
 
 

@@ -14,15 +14,6 @@ from cnmine.errors import UsageError
 
 TASKS = ("all", "new", "hidden-half", "published")
 
-report_format = click.option(
-    "-f",
-    "--format",
-    "output_format",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    help="For eyes or programs.",
-)
-
 
 @click.group("evaluate", cls=CommandGroup, short_help="Measure word lists and segmentations.")
 def command() -> None:
@@ -49,7 +40,7 @@ def command() -> None:
 @options.dictionary_options
 @click.option("--min-count", type=click.IntRange(min=1), default=5, help="Occurrences that make a gold word relevant.")
 @options.seed
-@report_format
+@options.report_format
 @options.output
 def newwords(
     gold: str,
@@ -114,7 +105,7 @@ def newwords(
 @click.option(
     "--top", "top_confusions", type=click.IntRange(min=0), default=0, help="Show the commonest confusions (json)."
 )
-@report_format
+@options.report_format
 @options.output
 def segment(
     gold: str, system: str, dict_paths: tuple[str, ...], top_confusions: int, output_format: str, output: str

@@ -14,7 +14,10 @@ COMMANDS = {
     "newwords": "cnmine.cli.newwords",
     "count": "cnmine.cli.count",
     "merge": "cnmine.cli.merge",
+    "lookup": "cnmine.cli.lookup",
+    "ngrams": "cnmine.cli.ngrams",
     "evaluate": "cnmine.cli.evaluate",
+    "info": "cnmine.cli.info",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
 

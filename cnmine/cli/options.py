@@ -114,6 +114,22 @@ store_output = click.option(
     required=True,
     help="File for the store; it appears when complete, in place of an older one.",
 )
+rows_format = click.option(
+    "-f",
+    "--format",
+    "output_format",
+    type=click.Choice(["tsv", "jsonl", "table"]),
+    default="tsv",
+    help="Columns, objects or aligned for eyes.",
+)
+report_format = click.option(
+    "-f",
+    "--format",
+    "output_format",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    help="For eyes or programs.",
+)
 no_header = click.option("--no-header", is_flag=True, help="Leave out the line with the column names.")
 threads = click.option(
     "-t",

@@ -98,11 +98,17 @@ class TsvWriter(RowWriter):
         try:
             text = "".join([self._format_row(*row) for row in rows])
         except (TypeError, ValueError):  # a missing value in a float column
-            return self._careful(rows, [column.digits for column in self.columns])
+            text = "".join(map(self._try_row, rows))
         n_tabs = len(rows) * (len(self.columns) - 1)
         if text.count("\t") != n_tabs or text.count("\n") != len(rows) or "\r" in text or "None" in text:
             return self._careful(rows, [column.digits for column in self.columns])
         return text
+
+    def _try_row(self, row: Sequence[Any]) -> str:
+        try:
+            return self._format_row(*row)
+        except (TypeError, ValueError):
+            return self._careful([row], [column.digits for column in self.columns])
 
     def _careful(self, rows: Iterable[Sequence[Any]], digits: list[int | None]) -> str:
         lines = ("\t".join(map(_cell, row, digits)) for row in rows)
