@@ -31,6 +31,7 @@ PREFIX_UNITS = 16  # that tell ranges apart
 MAX_SPLITTERS = 256  # of one round
 SAMPLES_PER_SPLITTER = 16
 SAMPLES_PER_CALL = 256
+HUGE_PAGE_BYTES = 2 << 20
 WRITE_BYTES = 8 << 20  # that one call writes
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _NO_RESERVATION = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
@@ -99,8 +100,9 @@ def release_pages(array: np.ndarray, start: int, stop: int) -> None:
     if not isinstance(mapped, mmap.mmap) or not hasattr(mapped, "madvise"):
         return
     offset = array.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data
-    start = (offset + start) // mmap.PAGESIZE * mmap.PAGESIZE
-    stop = min(offset + stop, len(mapped))
+    # The system maps up to a huge page around what is read.
+    start = max(0, offset + start - HUGE_PAGE_BYTES) // mmap.PAGESIZE * mmap.PAGESIZE
+    stop = min(offset + stop + HUGE_PAGE_BYTES, len(mapped))
     if start < stop:
         mapped.madvise(mmap.MADV_DONTNEED, start, stop - start)
 
