@@ -14,8 +14,9 @@ from cnmine.ngrams._lookup_kernels import find_places, weakest_splits
 from cnmine.ngrams.lookup import NO_COUNT, NgramStore
 from cnmine.ngrams.vocabulary import COUNTABLE, UNKNOWN, EncodedWords
 
-MAX_REMEMBERED = 1 << 16
-_REMEMBERED_WINDOWS = 512  # a word with so many windows is remembered: reading them takes longer than that
+MAX_REMEMBERED = 1 << 17
+_REMEMBERED_BYTES = 1 << 26  # for all of them together
+_REMEMBERED_WINDOWS = 64  # a word with so many windows is remembered: reading them again would take longer
 _BATCH_WINDOWS = 1 << 18  # of several words, that one thread reads in turn
 _CALL_WINDOWS = 1 << 20  # of one word, that one call of a kernel reads
 
@@ -101,7 +102,8 @@ class WordMeter:
     def __init__(self, ngrams: NgramStore, *, n_neighbours: int = 0, threads: int = 1) -> None:
         self._ngrams, self._n_neighbours, self._threads = ngrams, n_neighbours, threads
         self._remembered: dict[int, int] = {}
-        self._contexts = Contexts.zeros(MAX_REMEMBERED, n_neighbours)
+        self._max_remembered = min(MAX_REMEMBERED, _REMEMBERED_BYTES // (96 + 24 * n_neighbours))
+        self._contexts = Contexts.zeros(self._max_remembered, n_neighbours)
 
     def measure(self, words: Sequence[str]) -> WordStatistics:
         """Statistics of words, in their order; a word that is repeated is measured once.
@@ -172,7 +174,7 @@ class WordMeter:
 
     def _remember(self, keys: np.ndarray, rows: np.ndarray, contexts: Contexts) -> None:
         n = len(self._remembered)
-        rows = rows[: MAX_REMEMBERED - n]
+        rows = rows[: self._max_remembered - n]
         self._remembered.update(zip(keys[rows].tolist(), range(n, n + len(rows)), strict=True))
         self._contexts.put(np.arange(n, n + len(rows)), contexts, rows)
 
