@@ -182,13 +182,15 @@ def terminator(spans, start, stop):  # (u2[n], i8, i8), i8, i8
 
 
 @kernel
-def write_span_keys(spans, order, groups, layout, members, keys):  # spans, u4[n], (u4[a], i8[g + 1]), …
-    """Write the keys (group, symbols from ``depth`` on, place in the batch), and keep where the spans begin."""
+def write_span_keys(spans, order, groups, layout, members, keys):  # spans, u4[n], (u4[a], i8[g + 1], i8), …
+    """Write the keys (group, symbols from ``depth`` on, place in the batch), and keep where the spans begin.
+
+    ``groups`` is (slots, bounds of the groups in them, where the batch begins).
+    """
     source = spans[0]
-    slots, bounds = groups
+    slots, bounds, base = groups
     depth, n_symbols, id_bits, index_bits = layout
     width = np.uint64(id_bits)
-    base = bounds[0]
     for group in range(bounds.shape[0] - 1):
         for j in range(bounds[group], bounds[group + 1]):
             start = np.int64(order[slots[j]])

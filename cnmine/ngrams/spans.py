@@ -98,7 +98,7 @@ def sort_spans(
     -----
     Time: linear for spans of ordinary length, one sort of 64-bit keys for every two or three symbols that it
     takes to tell spans apart. Memory: the result and a few MB a thread. If a sixteenth of the text or more
-    begins with the same four units, 20 bytes for each of these spans are added; if a span is cut, a copy.
+    begins with the same four units, 24 bytes for each of these spans are added; if a span is cut, a copy.
     """
     _check_text(text)
     n_slots = len(text)
@@ -351,9 +351,17 @@ def _refine(
         layout = *symbols, max(1, (n - 1).bit_length())
         keys = np.empty(n, np.uint64)
         members = np.empty(n, starts.dtype)
-        kernels.write_span_keys(spans, starts, (slots, batch), layout, members, keys)
+        for part in [batch] if stop - start > 1 else _cut_group(batch):
+            kernels.write_span_keys(spans, starts, (slots, part, int(batch[0])), layout, members, keys)
         keys.sort()
         kernels.place_spans(keys, (slots, int(batch[0]), members), starts, layout, going_on)
         start = stop
     n_slots, n_kept = going_on[2].tolist()
     return slots[:n_slots], going_on[1][: n_kept + 1]
+
+
+def _cut_group(bounds: np.ndarray) -> Iterator[np.ndarray]:
+    """Parts of a group, which may be larger than a batch."""
+    start, stop = bounds.tolist()
+    for first in range(start, stop, BLOCK_SLOTS):
+        yield np.array([first, min(first + BLOCK_SLOTS, stop)])
