@@ -277,6 +277,16 @@ def join_equal(keys, position_bits, windows):  # u8[k] sorted, i8, u8[k]
 
 
 @kernel
+def unpack_windows(windows, position_bits, pointers, counts):  # u8[w], i8, u4[w] or u8[w], u4[w] or i8[w]
+    """Take positions and numbers of members apart."""
+    bits = np.uint64(position_bits)
+    mask = (ONE << bits) - ONE
+    for i in range(windows.shape[0]):
+        pointers[i] = windows[i] & mask
+        counts[i] = windows[i] >> bits
+
+
+@kernel
 def write_window_keys(text, positions, n_symbols, id_bits, keys):  # u2[n], i8[w], i8, i8, u8[w]
     """Write the first symbols of some windows, the first one highest."""
     for i in range(positions.shape[0]):

@@ -48,6 +48,11 @@ class Layout:
         return np.uint16 if self.id_bits <= 16 else np.uint32
 
     @property
+    def count_dtype(self) -> type[np.integer]:
+        """Type of a number of positions."""
+        return COUNT if self.pointer_dtype == np.uint64 else np.uint32
+
+    @property
     def width(self) -> int:
         """Symbols of a window: what stands to the left, and ``max_order + 1`` of its own."""
         return self.max_order + 2

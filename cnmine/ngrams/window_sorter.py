@@ -8,6 +8,7 @@ its group needs no further sorting. Groups too large for a block are sorted wher
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -24,7 +25,7 @@ WORD_BITS = 38  # of the symbols in the key of a batch; the index in the block a
 BLOCK_POSITIONS = 1 << 15  # whose windows are in the cache at one time; at most 1 << 16
 SHARD_POSITIONS = 1 << 18  # sorted by one thread at one time, if no unit has more
 MAX_SHARDS = 256  # of one pass over the text: so many streams are written at a time
-SLICE_POSITIONS = 1 << 23  # of one call of a kernel
+SLICE_POSITIONS = 1 << 22  # of one call of a kernel
 MIN_POSITIONS, MAX_PASSES = 1 << 16, 32  # in one pass over the text, and passes, whatever the budget
 PASS_POSITIONS = 1 << 24  # sorted in one pass over the text if the budget allows
 LINE_KEYS = 16  # two cache lines, so that two threads do not write to one
@@ -46,6 +47,8 @@ class WindowSorter:
         How many bits hold a place.
     capacity
         How many keys there is room for.
+    local
+        What each thread needs while it sorts.
     """
 
     text: np.ndarray
@@ -59,6 +62,7 @@ class WindowSorter:
     position_bits: int = field(init=False)
     n_ids: int = field(init=False)
     capacity: int = field(init=False)
+    local: threading.local = field(init=False, default_factory=threading.local)
 
     def __post_init__(self) -> None:
         self.n_places = self.max_order + 2
@@ -187,8 +191,10 @@ class WindowSorter:
 
     def _sort_keys(self, keys: np.ndarray, depth: int) -> np.ndarray:
         """Sort keys that hold the symbols in front of ``depth``, and write their windows over them."""
+        if not hasattr(self.local, "scratch"):
+            self.local.scratch = _Scratch(self.n_places)
         keys.sort()
-        return keys[: self._sort_groups(keys, depth, keys, 0, _Scratch(self.n_places))]
+        return keys[: self._sort_groups(keys, depth, keys, 0, self.local.scratch)]
 
     def _sort_groups(self, keys: np.ndarray, depth: int, windows: np.ndarray, n_windows: int, scratch: _Scratch) -> int:
         """Append the windows of sorted keys to ``windows``, which may be their own memory; return the new number."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cnmine.dtypes import COUNT, N_BOUNDARIES
+from cnmine.dtypes import N_BOUNDARIES
 from cnmine.errors import UsageError
 from cnmine.ngrams import _window_kernels as kernels
 from cnmine.ngrams.parts import Layout, split_windows
@@ -30,7 +30,7 @@ class WindowBlock:
     pointers
         ``uint32[n]``, or ``uint64[n]`` for a text of 2³² units or more; the least position of each window.
     counts
-        ``uint32[n]`` or ``int64[n]`` likewise; how many positions have it.
+        ``uint32[n]``, or ``int64[n]`` likewise; how many positions have it.
     """
 
     pointers: np.ndarray
@@ -107,8 +107,8 @@ def sort_windows(
             return
     ids = text if isinstance(text, np.ndarray) else text.decode(0, len(text), dtype=layout.id_dtype)
     sorter = WindowSorter(np.asarray(ids), range(len(text)), max_order, id_bits, room, threads, on_progress)
-    for pointers, counts in _unpack(sorter):
-        yield _block(pointers, counts, layout)
+    for pointers, counts in _unpack(sorter, layout.pointer_dtype, layout.count_dtype):
+        yield WindowBlock(pointers, counts)
 
 
 def temp_bytes(text_length: int, *, max_order: int, id_bits: int) -> int:
@@ -174,19 +174,17 @@ def _sort_on_disk(
         sorter = WindowSorter(
             np.asarray(part.records), places, layout.max_order, layout.id_bits, room, threads, on_progress
         )
-        for places_found, counts in _unpack(sorter):
-            yield _block(part.pointers[places_found // np.uint64(layout.width)], counts, layout)
+        for found, counts in _unpack(sorter, np.uint64, layout.count_dtype):
+            yield WindowBlock(part.pointers[found // np.uint64(layout.width)], counts)
 
 
-def _unpack(sorter: WindowSorter) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _unpack(
+    sorter: WindowSorter, pointer_dtype: type[np.unsignedinteger], count_dtype: type[np.integer]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Least positions and counts of the windows that a sorter finds."""
-    bits, mask = np.uint64(sorter.position_bits), np.uint64((1 << sorter.position_bits) - 1)
     for windows in sorter.sort():
         for start in range(0, len(windows), SLICE_POSITIONS):
             stretch = windows[start : start + SLICE_POSITIONS]
-            yield stretch & mask, stretch >> bits
-
-
-def _block(pointers: np.ndarray, counts: np.ndarray, layout: Layout) -> WindowBlock:
-    is_wide = layout.pointer_dtype == np.uint64
-    return WindowBlock(pointers.astype(layout.pointer_dtype), counts.astype(COUNT if is_wide else np.uint32))
+            pointers, counts = np.empty(len(stretch), pointer_dtype), np.empty(len(stretch), count_dtype)
+            kernels.unpack_windows(stretch, sorter.position_bits, pointers, counts)
+            yield pointers, counts
