@@ -28,11 +28,11 @@ class Span(NamedTuple):
 Sections = dict[str, tuple[int, np.ndarray]]
 
 
-def spans_of_text(text: str, *, fold_case: bool = False) -> list[Span]:
+def spans_of_text(text: str, *, fold_case: bool = False, punctuation: str = "drop") -> list[Span]:
     """The spans of a text, as the reader of corpora finds them."""
     from cnmine.io.units import concatenate_blocks, decode_units, encode_block
 
-    block = encode_block(text.encode("utf-8"), fold_case=fold_case)
+    block = encode_block(text.encode("utf-8"), fold_case=fold_case, punctuation=punctuation)
     codes = concatenate_blocks([(block.codes, False)])
     texts, codes = decode_units(codes, block.runs), codes.tolist()
     edges = [i for i, code in enumerate(codes) if code < N_BOUNDARIES]

@@ -185,6 +185,6 @@ def _rows(words: list[str], measured: WordStatistics, ngrams: NgramStore, is_jso
 
 
 def _as_object(shown: str) -> dict[str, int]:
-    """``unit:count`` with blanks between → a mapping; units hold neither."""
-    pairs = (pair.split(":") for pair in shown.split(" ") if pair)
+    """``unit:count`` with blanks between → a mapping; units hold no blank."""
+    pairs = (pair.rsplit(":", 1) for pair in shown.split(" ") if pair)
     return {unit: int(count) for unit, count in pairs}

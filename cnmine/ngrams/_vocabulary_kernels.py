@@ -9,6 +9,7 @@ DONE, DAMAGED, NO_ROOM = -1, -2, -3
 # What a line is: an n-gram that may occur, one with a unit that does not, too long a one, none at all.
 COUNTABLE, UNKNOWN, TOO_LONG, NO_NGRAM = 0, 1, 2, 3
 FIRST_HAN_BYTE = 0xE3  # no run of letters begins with a byte as high
+BLANK, LINE_END, COLON, ZERO = 32, 10, 58, 48
 MAX_UNIT_BYTES = 64
 ONE, WORD = np.uint64(1), np.uint64(64)
 
@@ -35,8 +36,8 @@ def text_bounds(rank, vocabulary):  # i8, (u1[], u8[], i8, i8)
 
 
 @kernel
-def number_han(vocabulary, ids):  # (u1[], u8[], i8, i8), u4[code points]
-    """Write the id of every unit that is a Han character; return the rank of the first one, or DAMAGED."""
+def number_characters(vocabulary, ids):  # (u1[], u8[], i8, i8), u4[code points]
+    """Write the ids of characters from U+3000 on, Han among them; return the rank of the first one, or DAMAGED."""
     texts = vocabulary[0]
     for rank in range(vocabulary[3] - 1, -1, -1):
         start, stop = text_bounds(rank, vocabulary)
@@ -82,12 +83,13 @@ def number_runs(runs, run_offsets, n_texts, vocabulary, ids):  # u1[], i8[n + 1]
 
 @kernel
 def number_lines(codes, starts, lines, unit_ids, max_order, out):
-    # u4[m], i8[m], i8[n + 1], (u4[], u4[]), i8, (u4[m], i8[n + 1], u1[n])
+    # u4[m], i8[m], i8[n + 1], (u4[], u4[], b1), i8, (u4[m], i8[n + 1], u1[n])
     """Write the ids of the units of every line, row pointers, and what the line is.
 
-    ``lines[i]`` is the byte where line ``i`` begins; a line end stands before the next one.
+    ``lines[i]`` is the byte where line ``i`` begins; a line end stands before the next one. ``unit_ids`` ends with
+    whether punctuation is kept, so that line ends alone are boundaries.
     """
-    han_ids, run_ids = unit_ids
+    character_ids, run_ids, is_kept = unit_ids
     ids, offsets, kinds = out
     at, n = 0, 0
     offsets[0] = 0
@@ -96,7 +98,8 @@ def number_lines(codes, starts, lines, unit_ids, max_order, out):
         while at < codes.shape[0] and starts[at] < begin:
             at += 1
         # A line that begins with a boundary shares it with the line end before.
-        kind = COUNTABLE if at < codes.shape[0] and starts[at] == begin and begin < end else NO_NGRAM
+        is_clean = at < codes.shape[0] and (starts[at] == begin or is_kept) and starts[at] < end
+        kind = COUNTABLE if is_clean else NO_NGRAM
         n_units = 0
         while at < codes.shape[0] and starts[at] < end:
             code = codes[at]
@@ -105,8 +108,8 @@ def number_lines(codes, starts, lines, unit_ids, max_order, out):
                 kind = NO_NGRAM
             elif code >= RUN_BASE:
                 unit = run_ids[code - RUN_BASE]
-            elif code < han_ids.shape[0]:
-                unit = han_ids[code]
+            elif code < character_ids.shape[0]:
+                unit = character_ids[code]
             if unit == 0 and kind == COUNTABLE:
                 kind = UNKNOWN
             if n_units < max_order:
@@ -144,24 +147,31 @@ def append_number(number, out, end):  # i8 >= 0, u1[], i8
     while number // power >= 10:
         power *= 10
     while power > 0:
-        out[end] = 48 + number // power % 10
+        out[end] = ZERO + number // power % 10
         end += 1
         power //= 10
     return end
 
 
 @kernel
-def spell_ngrams(ids, vocabulary, out):  # u4[n, order], (u1[], u8[], i8, i8), u1[]
-    """Write the text of every n-gram and a line end; return the number of bytes, DAMAGED or NO_ROOM."""
+def spell_ngrams(ids, is_kept, n_low, vocabulary, out):  # u4[n, order], b1, i8, (u1[], u8[], i8, i8), u1[]
+    """Write the text of every n-gram and a line end; return the number of bytes, DAMAGED or NO_ROOM.
+
+    Where punctuation is kept, there may be a blank between two of the ``n_low`` units that runs are among.
+    """
     end = np.int64(0)
+    high = N_BOUNDARIES + n_low
     for row in range(ids.shape[0]):
         for i in range(ids.shape[1]):
+            if is_kept and i > 0 and ids[row, i - 1] < high and ids[row, i] < high and end < out.shape[0]:
+                out[end] = BLANK
+                end += 1
             end = append_text(np.int64(ids[row, i]), vocabulary, out, end)
             if end < 0:
                 return end
         if end == out.shape[0]:
             return np.int64(NO_ROOM)
-        out[end] = 10
+        out[end] = LINE_END
         end += 1
     return end
 
@@ -182,14 +192,14 @@ def spell_counted(units, counts, vocabulary, out):  # u4[n, k], i8[n, k], (u1[],
                 return end
             if end + 24 > out.shape[0]:
                 return np.int64(NO_ROOM)
-            out[end] = 58
+            out[end] = COLON
             end = append_number(counts[row, i], out, end + 1)
-            out[end] = 32
+            out[end] = BLANK
             end += 1
         if end == out.shape[0]:
             return np.int64(NO_ROOM)
         if units.shape[1] > 0 and counts[row, 0] > 0:
             end -= 1  # the last blank
-        out[end] = 10
+        out[end] = LINE_END
         end += 1
     return end

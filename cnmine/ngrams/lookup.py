@@ -89,7 +89,11 @@ class NgramStore:
         self._check_sections()
         texts = store.array("unit_texts")
         self.vocabulary = Vocabulary(
-            texts, store.packed("unit_offsets"), fold_case=self.settings["fold_case"], on_damage=self.damaged
+            texts,
+            store.packed("unit_offsets"),
+            fold_case=self.settings["fold_case"],
+            punctuation=self.settings["punctuation"],
+            on_damage=self.damaged,
         )
         text, windows, firsts = (store.packed(name) for name in ("text", "windows", "first_windows"))
         samples = store.packed("occurrence_samples")
@@ -203,7 +207,7 @@ class NgramStore:
         Returns
         -------
         ``int64[n]``; 0 for a word that does not occur, -1 for one that is no n-gram of this store: longer than
-        its ``max_order``, empty, or with punctuation or blanks in it.
+        its ``max_order``, empty, or with punctuation or blanks in it where these are boundaries.
         """
 
         def count(start: int) -> np.ndarray:
@@ -222,7 +226,8 @@ def _read_settings(store: Store) -> dict[str, Any]:
         settings = json.loads(store.array("settings", np.uint8).tobytes())
         numbers = [settings[name] for name in _NUMBERS]
         is_good = all(type(number) is int and 0 <= number < 1 << 48 for number in numbers)
-        is_good = is_good and type(settings["fold_case"]) is bool and 1 <= settings["max_order"] <= MAX_ORDER
+        is_good = is_good and type(settings["fold_case"]) is bool and settings["punctuation"] in ("drop", "keep")
+        is_good = is_good and 1 <= settings["max_order"] <= MAX_ORDER
         # Each unit begins some window, each window stands somewhere, and a boundary stands around every span.
         n_units, n_windows, n_tokens = (settings[name] for name in ("n_units", "n_windows", "n_tokens"))
         is_good = is_good and n_units <= n_windows <= n_tokens and (n_units > 0) == (n_tokens > 0) and n_units < 1 << 31

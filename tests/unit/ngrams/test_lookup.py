@@ -204,6 +204,21 @@ def test_encode_words__as_text_is_read(make_store):
     assert folded.counts(["5g手机", "5G手机", "５ｇ"]).tolist() == [2, 2, 2]
 
 
+def test_store__with_punctuation_kept(make_store):
+    text = "他说：“你好”。\nHello, world! 5 人; 10%。\n“你好 ”。󰀀·\n"
+    spans = spans_of_text(text, punctuation="keep")
+    ngrams = make_store(spans, max_order=4, punctuation="keep")
+    words = ["“你好", " “ 你 好", "Hello,", "Hello world", "! 5人", "%。", "·", "󰀀", "", " ", "？", "说：“你好"]
+    assert ngrams.counts(words).tolist() == [2, 2, 1, 0, 1, 1, 1, 1, -1, -1, 0, -1]
+    plain = Plain(spans, 4)
+    for order in range(1, 5):
+        shown = listed(ngrams, iter_ngrams(ngrams, order))
+        assert sorted(count for _, count in shown) == sorted(plain.counts[w] for w in plain.of_order(order))
+        assert ngrams.counts([text for text, _ in shown]).tolist() == [count for _, count in shown]
+    measured = WordMeter(ngrams, n_neighbours=9).measure(["你好"])
+    assert ngrams.vocabulary.spell_counted(measured.left_units, measured.left_counts) == ["“:2"]
+
+
 def test_ranges__refuse_what_is_no_ngram(make_store):
     ngrams = make_store(spans_of_text(TEXT), max_order=3)
     for ids, offsets in [
@@ -245,6 +260,7 @@ def contradictions():
         (b'"max_order":3', b'"max_order":99'),
         (b'"fold_case":false', b'"fold_case":0'),
         (b'"n_windows"', b'"n_win"'),
+        (b'"drop"', b'"skip"'),
         (b"{", b"["),
     ]:
         assert old in settings_text
