@@ -61,7 +61,7 @@ def prefix_key(text, i, id_bits, n_symbols):  # u2[n], i8, i8, i8
     last = text.shape[0] - 1
     for d in range(n_symbols):
         unit = text[min(i + d, last)]
-        # A branch here would be guessed wrong for every other span.
+        # No branch: where a span ends is hard to guess.
         is_open &= np.uint64(unit >= N_BOUNDARIES)
         key = (key << width) | (np.uint64(unit) * is_open)
     return key
