@@ -47,15 +47,14 @@ def find_parts(text, stretch, splitters, parts, sizes):  # u2[n] or u4[n], 4 i8,
             parts[i - start] = NO_PART
             continue
         word = first_symbols(text, i, n_symbols, id_bits)
-        low, high = 0, splitters.shape[0]
-        while low < high:
-            middle = (low + high) // 2
-            if splitters[middle] <= word:
-                low = middle + 1
-            else:
-                high = middle
-        parts[i - start] = low
-        sizes[low] += 1
+        # Binary search by arithmetic: no processor foresees these comparisons.
+        part, n = 0, splitters.shape[0]
+        while n > 0:
+            half = (n + 1) // 2
+            part += half * np.int64(splitters[part + half - 1] <= word)
+            n -= half
+        parts[i - start] = part
+        sizes[part] += 1
 
 
 @kernel
@@ -65,6 +64,7 @@ def write_records(text, stretch, parts, cursors, records, pointers):  # …, 4 i
     ``stretch`` is (start, stop, max_order, position of the first item of ``text`` in the whole).
     """
     start, stop, max_order, origin = stretch
+    last = text.shape[0] - 1
     for i in range(start, stop):
         part = parts[i - start]
         if part == NO_PART:
@@ -72,15 +72,11 @@ def write_records(text, stretch, parts, cursors, records, pointers):  # …, 4 i
         row = cursors[part]
         cursors[part] += 1
         pointers[row] = origin + i
-        left = text[i - 1]
-        records[row, 0] = left if left >= N_BOUNDARIES else left & OPENING
-        place = 0
-        while place <= max_order and text[i + place] >= N_BOUNDARIES:
-            records[row, place + 1] = text[i + place]
-            place += 1
-        if place <= max_order:
-            records[row, place + 1] = text[i + place] & CLOSING
-            place += 1
-        while place <= max_order:
-            records[row, place + 1] = 0
-            place += 1
+        left = np.int64(text[i - 1])
+        records[row, 0] = left & (-np.int64(left >= N_BOUNDARIES) | OPENING)
+        within = np.int64(-1)
+        for place in range(max_order + 1):
+            unit = np.int64(text[min(i + place, last)])
+            is_unit = -np.int64(unit >= N_BOUNDARIES)
+            records[row, place + 1] = unit & (is_unit | CLOSING) & within
+            within &= is_unit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -119,6 +120,7 @@ def split_windows(text: Any, layout: Layout, *, budget_bytes: int, temp_dir: str
             for output, array in zip(outputs, (records, pointers), strict=True):
                 output.write(_bytes(array))
             sizes.append(block_sizes)
+            _release(text)
         offsets = np.append(0, np.cumsum(np.array(sizes))).astype(COUNT)
         n_parts = len(splitters) + 1
         for part in range(n_parts):
@@ -134,6 +136,16 @@ def split_windows(text: Any, layout: Layout, *, budget_bytes: int, temp_dir: str
 
 def _decode(text: Any, start: int, stop: int) -> np.ndarray:
     return np.asarray(text[start:stop]) if isinstance(text, np.ndarray) else text.decode(start, stop)
+
+
+def _release(text: Any) -> None:
+    """Let go of the pages of a mapped text that were read: they would count as memory of this process."""
+    if isinstance(text, np.memmap) and text.mode in ("r", "r+"):  # a private map ("c") would lose what it has changed
+        base: Any = text
+        while isinstance(base, np.ndarray):
+            base = base.base
+        if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            base.madvise(mmap.MADV_DONTNEED)
 
 
 def _choose_splitters(text: Any, layout: Layout, n_parts: int) -> np.ndarray:
