@@ -16,7 +16,7 @@ from cnmine.lm.levels import END, ROW, SLICE_ROWS, UNKNOWN, Level, Scratch
 
 FALLBACK = (0.5, 1.0, 1.5)
 LOG_PROB = np.float32
-IMPOSSIBLE = -99.0  # log10 probability that stands for none: that of <s>, which is never predicted
+IMPOSSIBLE = -99.0  # log10 probability that stands for none
 N_COUNTS = 5  # counts of counts 0 … 4
 
 
@@ -132,7 +132,7 @@ def estimate(
         list(map_ordered(partial(_take_logarithms, logs), _slices(len(logs)), threads=threads))
         firsts = level.firsts[: len(level) + 1 if level.order < order else 0]
         result.append(Estimate(level.words, level.links, firsts, logs, weights))
-    result[0].log10_probs[[2, 3, -1]] = IMPOSSIBLE
+    result[0].log10_probs[[2, 3, -1]] = IMPOSSIBLE, IMPOSSIBLE, 0.0  # <s> as lmplz has it
     is_kept = ~pruned[0] if len(pruned[0]) else np.ones(len(levels[0]), np.bool_)
     if any(thresholds):
         _remove(result, pruned)

@@ -27,7 +27,7 @@ from cnmine.store.packing import bits_for
 
 MAX_ORDER = 8  # the longest windows that are sorted
 MIN_BUDGET_BYTES = 64 << 20
-BYTES_PER_TEXT_BYTE = 2.7  # of the text as codes and as ids, where both are there, for Chinese as UTF-8
+BUFFER_BYTES = 64 << 20  # windows on their way from one stage to the next
 PASS_SHARE = 0.4  # of the memory besides the text: for sorting; the rest is for the levels
 Step = Callable[..., None]
 COUNTED = ("n_bytes", "n_characters", "n_bad", "n_lines")
@@ -126,7 +126,7 @@ def train_model(
     settings = {"punctuation": "keep", "fold_case": fold_case, "tokenization": "units", **corpus.totals}
     settings["n_sentences"] = corpus.n_sentences
     n_empty = corpus.totals["n_lines"] - corpus.n_sentences
-    spare = max(MIN_BUDGET_BYTES, budget_bytes - corpus.ids.nbytes)
+    spare = max(MIN_BUDGET_BYTES, budget_bytes - BUFFER_BYTES - corpus.ids.nbytes)
     scratch = Scratch(int(spare * (1 - PASS_SHARE)), temp_dir)
     settings["n_tokens"] = len(corpus.ids) - corpus.n_sentences - 1 if corpus.unit_texts else 0
     on_step("counting", total=settings["n_tokens"], unit=" units")
@@ -206,7 +206,12 @@ def _number_units(text: EncodedText) -> _Text:
     id_of_code, unit_texts = rank_units(text.counts, list(text.run_ids))
     dtype = np.uint16 if len(unit_texts) + N_BOUNDARIES <= 1 << 16 else np.uint32
     id_of_code = id_of_code.astype(dtype)
-    ids = cut_spans(np.concatenate(list(join_blocks(_take_pieces(text, id_of_code)))))
+    # At most one boundary more than codes for each block, and those at both ends; never touched, they cost nothing.
+    ids, n_ids = np.empty(text.n_codes + len(text.pieces) + 2, dtype), 0
+    for piece in join_blocks(_take_pieces(text, id_of_code)):
+        ids[n_ids : n_ids + len(piece)] = piece
+        n_ids += len(piece)
+    ids = cut_spans(ids[:n_ids])
     appearance = np.full(len(unit_texts) + N_BOUNDARIES + 1, -1, np.int64)
     kernels.find_first(ids, appearance)
     return _Text(ids, unit_texts, appearance, totals)
@@ -215,7 +220,7 @@ def _number_units(text: EncodedText) -> _Text:
 def _take_pieces(text: EncodedText, id_of_code: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
     pieces = text.pieces
     for i, (codes, joins_previous) in enumerate(pieces):
-        pieces[i] = (codes[:0], joins_previous)
+        pieces[i] = (np.empty(0, codes.dtype), joins_previous)  # a view would keep all of it
         yield id_of_code[codes], joins_previous
 
 
