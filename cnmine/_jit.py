@@ -1,6 +1,7 @@
 """The one place that decides how kernels are compiled and where their machine code is kept."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -39,7 +40,18 @@ def _is_writable(path: Path) -> bool:
 
 IS_CACHED = not CHECKED and _has_cache_dir()
 
-import numba  # noqa: E402  (after the cache decision: importing it takes half a second)
+# Numba imports SciPy for products of matrices, of which there are none here. That takes a fifth of a second and
+# 80 MB, and under a limit of memory SciPy's OpenBLAS may wait for ever. In a process that is not the command line's
+# others may want these products, so they stay.
+_SPARES_SCIPY = "cnmine.cli" in sys.modules and "scipy" not in sys.modules
+if _SPARES_SCIPY:
+    sys.modules["scipy"] = None  # type: ignore[assignment]  (importing it fails)
+try:
+    import numba  # after the cache decision: importing it takes half a second
+    import numba.np.arraymath
+finally:
+    if _SPARES_SCIPY:
+        del sys.modules["scipy"]
 
 # The on-disk cache does not know about boundscheck, so a checked run must not use it.
 kernel = numba.njit(cache=IS_CACHED, nogil=True, error_model="numpy", boundscheck=CHECKED)

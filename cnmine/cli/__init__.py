@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import os
@@ -33,8 +34,11 @@ def main() -> NoReturn:
     gc.set_threshold(100_000, 50, 50)
     _handle_signals()
     _prepare_streams()
-    code = run(sys.argv[1:])
-    sys.exit(_flush_output(code))
+    try:
+        code = _flush_output(run(sys.argv[1:]))
+    except (KeyboardInterrupt, Terminated) as err:  # in the very last moment
+        code, _ = _explain(err)
+    _end(code)
 
 
 def run(args: Sequence[str]) -> int:
@@ -119,6 +123,18 @@ def _explain_bug(err: BaseException) -> tuple[int, str]:
     detail = " ".join(str(err).split())
     hint = "this is a bug in cnmine; please report it with the output of the same command under CNMINE_DEBUG=1"
     return EXIT_BUG, f"{type(err).__name__}: {detail}; {hint}" if detail else f"{type(err).__name__}; {hint}"
+
+
+def _end(code: int) -> NoReturn:
+    """End the process; with Numba in it without taking the interpreter apart, which lasts a fifth of a second.
+
+    Everything has been written and closed by now, and a signal has nothing left to interrupt.
+    """
+    if "numba" in sys.modules:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _handle_signals() -> None:

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+from process.outcomes import LAUNCHER, ROOT, finish, wait_until
 
-ROOT = Path(__file__).parents[2]
 COMPAT = ("newwords", "--compat-2019", "--min-count", "4", "-q")
 needs_signals = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -22,11 +22,6 @@ def corpus(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("corpus") / "text.txt"
     path.write_text(text, encoding="utf-8")
     return path
-
-
-def finish(process, timeout=300):
-    out, err = process.communicate(timeout=timeout)
-    return process.returncode, out, err
 
 
 @pytest.mark.parametrize("args", [["--help"], ["--version"], ["newwords", "--help"], ["evaluate", "newwords", "-h"]])
@@ -40,6 +35,16 @@ def test_help__imports_nothing_heavy(args):
     result = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, cwd=ROOT, check=True)
     assert result.stderr.strip() == b""
     assert result.stdout
+
+
+@pytest.mark.parametrize("args", [("count", "CORPUS", "-o", "STORE", "-q"), (*COMPAT, "CORPUS")])
+def test_cnmine__does_without_scipy_where_it_can(corpus, tmp_path, args):
+    """Numba would import it, which takes a fifth of a second and may never end under a limit of memory."""
+    args = [{"CORPUS": corpus, "STORE": tmp_path / "store"}.get(arg, arg) for arg in args]
+    command = [sys.executable, "-X", "importtime", LAUNCHER, *args]
+    imported = subprocess.run(command, capture_output=True, check=True, stdin=subprocess.DEVNULL).stderr
+    assert b"numba.np.arraymath" in imported
+    assert b"scipy._lib" not in imported
 
 
 def test_newwords__closed_pipe_is_no_failure(start, corpus):
@@ -79,13 +84,6 @@ def test_newwords__signals_leave_nothing_behind(start, tmp_path, number, code, o
     assert sorted(os.listdir(tmp_path)) == ["out.tsv", "tmp"]
     assert os.listdir(temporary) == []
     assert target.read_bytes() == b"old"
-
-
-def wait_until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
