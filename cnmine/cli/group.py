@@ -16,6 +16,7 @@ COMMANDS = {
     "merge": "cnmine.cli.merge",
     "lookup": "cnmine.cli.lookup",
     "ngrams": "cnmine.cli.ngrams",
+    "lm": "cnmine.cli.lm",
     "evaluate": "cnmine.cli.evaluate",
     "info": "cnmine.cli.info",
 }

@@ -116,7 +116,7 @@ def count_counts(counts, rows, tally):  # u4|i8[n], (i8, i8), i8[5]
 
 @kernel
 def interpolate(parents, discounts, level, lower, probs, backoffs):
-    # (i8, i8), f8[4], (u4|i8[p + 1] firsts, u4|i8[n] counts, u1[n or 0] pruned), (u4[n] links, f4[m] probs), f4[n], f4[p]
+    # (i8, i8), f8[4], (u4[p + 1] firsts, u4|i8[n] counts, u1[n|0] pruned), (u4[n] links, f4[m] probs), f4[n], f4[p]
     """Write the probabilities of the children of some rows, and the logarithms of the back-offs of these rows.
 
     ``probs`` may lie over the counts: those of all children are read before the first is overwritten, save the
@@ -153,8 +153,8 @@ def take_logarithms(probs):  # f4[n]
 
 
 @kernel
-def find_first(ids, places):  # u2|u4[n], i8[m]
-    """Write where each id occurs first; ids that do not occur keep what they have."""
-    for i in range(ids.shape[0] - 1, -1, -1):
-        if ids[i] >= N_BOUNDARIES:
-            places[ids[i]] = i
+def find_first(codes, places, offset):  # u4[n], i8[m], i8
+    """Write where each unit code occurs first, plus an offset, unless it has a place already."""
+    for i in range(codes.shape[0]):
+        if places[codes[i]] < 0 and codes[i] >= N_BOUNDARIES:
+            places[codes[i]] = offset + i

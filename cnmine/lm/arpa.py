@@ -18,7 +18,8 @@ from cnmine.lm.assembly import Ngrams, assemble_model
 from cnmine.lm.estimate import LOG_PROB
 from cnmine.lm.levels import END, UNKNOWN
 from cnmine.lm.model import LanguageModel
-from cnmine.lm.storage import MAX_ORDER, fields_of, write_model
+from cnmine.lm.storage import MAX_ORDER, fields_of, prepare_model, write_model
+from cnmine.store.writing import StoreWriter
 
 ROWS_PER_PIECE = 1 << 14
 LINES_PER_PIECE = 1 << 16
@@ -127,7 +128,11 @@ def import_arpa(path: str, output: str, *, on_notice: Callable[[str], None] = la
     -----
     Time: 2 µs an n-gram. Memory: some 60 bytes an n-gram.
     """
-    reader = _Reader(path)
+    with prepare_model(output, on_notice=on_notice) as writer:
+        return _import(_Reader(path), writer)
+
+
+def _import(reader: _Reader, writer: StoreWriter) -> dict[str, Any]:
     orders = reader.read()
     units = sorted(token for token in reader.ids if token not in SPECIALS and token != START)
     new_ids = np.zeros(N_BOUNDARIES + len(reader.ids), np.uint32)
@@ -142,7 +147,7 @@ def import_arpa(path: str, output: str, *, on_notice: Callable[[str], None] = la
     spelled = [text.encode("utf-8") for text in decode_units(block.codes, block.runs)]
     is_units = len(spelled) == max(0, 2 * len(units) - 1) and spelled[::2] == units
     settings = {"tokenization": "units" if is_units else "tokens", "punctuation": "keep", "fold_case": False}
-    return write_model(output, model, units, settings, on_notice=on_notice)
+    return write_model(writer, model, units, settings)
 
 
 @dataclass
@@ -209,7 +214,8 @@ class _Reader:
         def flush() -> None:
             ids = np.array(flat, np.int64).reshape(-1, order)
             pieces.append(Ngrams(ids.astype(np.uint32), np.array(probs, LOG_PROB), np.array(backoffs, LOG_PROB)))
-            flat.clear(), probs.clear(), backoffs.clear()
+            for values in (flat, probs, backoffs):
+                values.clear()
 
         following = b""
         for line in lines:
@@ -244,7 +250,9 @@ class _Reader:
             token = fields[1]
             if token in self.ids and token not in SPECIALS:
                 self.fail(f"{token.decode('utf-8', 'replace')!r} stands there twice")
-            self.ids.setdefault(token, PROVISIONAL_START if token == START else len(self.ids) - len(SPECIALS) + N_BOUNDARIES)
+            self.ids.setdefault(
+                token, PROVISIONAL_START if token == START else len(self.ids) - len(SPECIALS) + N_BOUNDARIES
+            )
         try:
             flat += [self.ids[token] for token in fields[1 : order + 1]]
         except KeyError as err:

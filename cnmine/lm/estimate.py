@@ -189,7 +189,8 @@ def _adjust_counts(levels: list[Level], order: int, appearance: np.ndarray | Non
             kernels.count_suffixes(above.links, rows, level.counts)
     levels[0].counts[[UNKNOWN, -1]] = 0
     return [
-        (int(levels[n].counts[row]), original) for n, (row, original) in enumerate(zip(last_rows, originals, strict=True))
+        (int(levels[n].counts[row]), original)
+        for n, (row, original) in enumerate(zip(last_rows, originals, strict=True))
     ]
 
 
@@ -215,9 +216,7 @@ def _last_rows(levels: list[Level], order: int, appearance: np.ndarray) -> list[
     return rows
 
 
-def _discounts(
-    levels: list[Level], originals: list[tuple[int, int]], fallback: Sequence[float] | None
-) -> np.ndarray:
+def _discounts(levels: list[Level], originals: list[tuple[int, int]], fallback: Sequence[float] | None) -> np.ndarray:
     """``float64[order, 4]``; the discounts of the counts 0 … 3 (Chen & Goodman 1998, equation 26)."""
     discounts = np.zeros((len(levels), 4))
     for i, level in enumerate(levels):

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ class Scratch:
                 os.posix_fallocate(file.fileno(), 0, n_bytes)
             return np.memmap(file, dtype, "r+").view(np.ndarray)
 
-    def new_file(self):  # noqa: ANN201
+    def new_file(self) -> Any:
         """A file that is gone when it is closed."""
         with self.named_errors(0):
             return tempfile.TemporaryFile(prefix="cnmine-", dir=self._temp_dir, buffering=0)
@@ -82,7 +83,7 @@ class Column:
     def __init__(self, dtype: np.typing.DTypeLike, scratch: Scratch) -> None:
         self._array = np.empty(0, dtype)
         self._scratch = scratch
-        self._file = None
+        self._file: Any = None
         self._n_items = 0
 
     def __len__(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from types import TracebackType
 from typing import Any
 
@@ -96,7 +97,7 @@ class LanguageModel:
         """UTF-8 of the units, of which the first has id 4; in the order of their bytes."""
         offsets = self.store.packed("unit_offsets").decode().tolist()
         texts = self.store.array("unit_texts").tobytes()
-        found = [texts[start:stop] for start, stop in zip(offsets, offsets[1:], strict=False)]
+        found = [texts[start:stop] for start, stop in pairwise(offsets)]
         if any(not text or text <= before for text, before in zip(found, [b"", *found], strict=False)):
             raise damaged(self.store, "its units are not sorted")
         return found
@@ -272,5 +273,3 @@ def _cut_jobs(offsets: np.ndarray, order: int, begin: bool) -> np.ndarray:
     jobs[:, 2] = np.minimum(jobs[:, 1] + JOB_IDS, offsets[owner + 1])
     jobs[:, 3] = (jobs[:, 0] == offsets[owner]) & begin & (order > 1)
     return jobs
-
-

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from cnmine.errors import StoreError
 from cnmine.lm.estimate import Estimate, Model
 from cnmine.store.container import Store, open_store
 from cnmine.store.packing import bits_for
-from cnmine.store.writing import create_store
+from cnmine.store.writing import StoreWriter, create_store
 
 KIND, VERSION = "lm", 1
 MAX_ORDER = 16  # of a model that was imported
@@ -36,20 +37,28 @@ def n_records(n_rows: int, n: int, order: int) -> int:
     return n_rows + (n == 1 or n < order)
 
 
+def prepare_model(
+    path: str, *, on_notice: Callable[[str], None] = lambda text: None
+) -> AbstractContextManager[StoreWriter]:
+    """Begin the file of a model, which appears when the block ends; fails at once if it cannot.
+
+    Raises
+    ------
+    UsageError, StoreError, ResourceError
+        As `cnmine.store.writing.create_store`.
+    """
+    return create_store(path, kind=KIND, version=VERSION, on_notice=on_notice)
+
+
 def write_model(
-    path: str,
-    model: Model,
-    unit_texts: list[bytes],
-    settings: dict[str, Any],
-    *,
-    on_notice: Callable[[str], None] = lambda text: None,
+    writer: StoreWriter, model: Model, unit_texts: Sequence[bytes], settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """Write a model; return all of its settings.
+    """Write the sections of a model; return all of its settings.
 
     Parameters
     ----------
-    path
-        It appears when complete, in place of an older one.
+    writer
+        From `prepare_model`.
     model
         From `cnmine.lm.estimate.estimate`.
     unit_texts
@@ -68,19 +77,13 @@ def write_model(
     }
     offsets = np.zeros(len(texts) + 1, np.int64)
     np.cumsum([len(text) for text in texts], out=offsets[1:])
-    words = sum(
-        n_records(len(level), n, order) * len(fields_of(n, order)) for n, level in enumerate(model.orders, start=1)
-    )
-    expected_bytes = 4 * words + words // 8 + 10 * int(offsets[-1]) + (1 << 16)
-    with create_store(path, kind=KIND, version=VERSION, expected_bytes=expected_bytes, on_notice=on_notice) as writer:
-        text = json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        writer.add("settings", text.encode())
-        writer.add("unit_texts", b"".join(texts))
-        writer.add("unit_offsets", offsets, bits=bits_for(int(offsets[-1])))
-        with writer.section("records", 32) as section:
-            for n, level in enumerate(model.orders, start=1):
-                for piece in _records(level, n, order):
-                    section.append(piece)
+    writer.add("settings", json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+    writer.add("unit_texts", b"".join(texts))
+    writer.add("unit_offsets", offsets, bits=bits_for(int(offsets[-1])))
+    with writer.section("records", 32) as section:
+        for n, level in enumerate(model.orders, start=1):
+            for piece in _records(level, n, order):
+                section.append(piece)
     return settings
 
 
@@ -117,9 +120,7 @@ def open_sections(path: str, *, verify: str = "small") -> tuple[Store, dict[str,
         settings = _read_settings(store)
         order, n_ngrams, n_units = settings["order"], settings["n_ngrams"], settings["n_units"]
         rows = [n_units + N_SPECIAL, *n_ngrams[1:]]
-        words = sum(
-            n_records(n_rows, n, order) * len(fields_of(n, order)) for n, n_rows in enumerate(rows, start=1)
-        )
+        words = sum(n_records(n_rows, n, order) * len(fields_of(n, order)) for n, n_rows in enumerate(rows, start=1))
         offsets = store.packed("unit_offsets")
         n_bytes = len(store.array("unit_texts"))
         if len(offsets) != n_units + 1 or offsets[0] != 0 or offsets[-1] != n_bytes:

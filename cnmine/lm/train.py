@@ -3,51 +3,72 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
 
 from cnmine.counting.codes import EncodedText, read_codes
-from cnmine.dtypes import N_BOUNDARIES
+from cnmine.dtypes import N_BOUNDARIES, RUN_BASE
 from cnmine.errors import ResourceError, UsageError
 from cnmine.io.paths import Source
+from cnmine.io.source import total_bytes
 from cnmine.io.units import join_blocks
 from cnmine.lm import _kernels as kernels
-from cnmine.lm.estimate import Model, estimate, parse_thresholds
+from cnmine.lm.estimate import estimate, parse_thresholds
 from cnmine.lm.levels import Scratch, build_levels
-from cnmine.lm.storage import write_model
-from cnmine.ngrams.lookup import open_ngrams
+from cnmine.lm.storage import prepare_model, write_model
+from cnmine.ngrams.build import count_texts
+from cnmine.ngrams.lookup import NgramStore, open_ngrams
 from cnmine.ngrams.scan import Windows, gather_windows, iter_windows
 from cnmine.ngrams.spans import cut_spans, rank_units
 from cnmine.ngrams.windows import sort_windows
 from cnmine.store.packing import bits_for
+from cnmine.store.writing import StoreWriter
 
 MAX_ORDER = 8  # the longest windows that are sorted
 MIN_BUDGET_BYTES = 64 << 20
 BUFFER_BYTES = 64 << 20  # windows on their way from one stage to the next
-PASS_SHARE = 0.4  # of the memory besides the text: for sorting; the rest is for the levels
+TEXT_SHARE = 0.8  # of the memory that a text may take while it is read; more goes through a store on disk
+SORT_SHARE = 0.4  # of the memory besides the text; the rest is for the levels
 Step = Callable[..., None]
 COUNTED = ("n_bytes", "n_characters", "n_bad", "n_lines")
 
 
-@dataclass
-class _Text:
-    """A corpus as unit ids in the order of the text.
+class _Reading:
+    """Keeps in mind, while a text is being read, what is known only then: its sizes, when each unit appears first."""
 
-    ``ids`` with one boundary between lines; ``appearance`` tells, for every id, when it is seen first.
-    """
+    def __init__(self) -> None:
+        self.totals = dict.fromkeys(COUNTED, 0)
+        self._ranks: dict[bytes, int] = {}
+        self._places = np.zeros(0, np.int64)
 
-    ids: np.ndarray
-    unit_texts: list[bytes]
-    appearance: np.ndarray
-    totals: dict[str, int]
+    def watch(self, texts: Iterable[EncodedText]) -> Iterator[EncodedText]:
+        """Hand the stretches of a text on."""
+        for text in texts:
+            for name in COUNTED:
+                self.totals[name] += getattr(text, name)
+            places, start = np.full(len(text.counts), -1, np.int64), 0
+            for codes, _ in text.pieces:
+                kernels.find_first(codes, places, start)
+                start += len(codes)
+            found = np.flatnonzero(places >= 0)
+            runs = list(text.run_ids)
+            for code in found[np.argsort(places[found])].tolist():
+                unit = chr(code).encode("utf-8") if code < RUN_BASE else runs[code - RUN_BASE]
+                self._ranks.setdefault(unit, len(self._ranks))
+            yield text
 
-    @property
-    def n_sentences(self) -> int:
-        return max(0, int(np.count_nonzero(self.ids < N_BOUNDARIES)) - 1) if self.unit_texts else 0
+    def appearance(self, unit_texts: Sequence[bytes]) -> np.ndarray:
+        """``int64[n_ids]``; when each unit was seen first, -1 for ids that are no units."""
+        ranks = np.full(N_BOUNDARIES + len(unit_texts) + 1, -1, np.int64)
+        ranks[N_BOUNDARIES:-1] = [self._ranks[unit] for unit in unit_texts]
+        return ranks
 
 
 def train_model(
@@ -109,39 +130,35 @@ def train_model(
     Equal to what KenLM's lmplz makes of the units with blanks between them. Time: linear, and somewhat more for the
     n-grams, about 10 s for 100 MB on two threads. Memory: about 5 bytes a byte of text at order 4.
     """
-    _check_order(order)
-    thresholds = parse_thresholds(prune, order)
-    on_step("reading", total=_total_bytes(sources), unit="B")
-    [text] = read_codes(
-        sources,
-        fold_case=fold_case,
-        punctuation="keep",
-        threads=threads,
-        on_progress=on_progress,
-        on_notice=on_notice,
-        **input_options,
+    trainer = _Trainer(order, prune, fallback, budget_bytes, temp_dir, threads, on_step, on_progress, on_notice)
+    reading = _Reading()
+    texts = reading.watch(
+        read_codes(
+            sources,
+            fold_case=fold_case,
+            punctuation="keep",
+            max_codes=int(trainer.budget_bytes * TEXT_SHARE) // 8,  # as codes and as ids
+            threads=threads,
+            on_progress=on_progress,
+            on_notice=on_notice,
+            **input_options,
+        )
     )
-    corpus = _number_units(text)
-    del text
-    settings = {"punctuation": "keep", "fold_case": fold_case, "tokenization": "units", **corpus.totals}
-    settings["n_sentences"] = corpus.n_sentences
-    n_empty = corpus.totals["n_lines"] - corpus.n_sentences
-    spare = max(MIN_BUDGET_BYTES, budget_bytes - BUFFER_BYTES - corpus.ids.nbytes)
-    scratch = Scratch(int(spare * (1 - PASS_SHARE)), temp_dir)
-    settings["n_tokens"] = len(corpus.ids) - corpus.n_sentences - 1 if corpus.unit_texts else 0
-    on_step("counting", total=settings["n_tokens"], unit=" units")
-    windows = _sort(corpus.ids, max(order, 2), len(corpus.unit_texts), int(spare * PASS_SHARE), threads, on_progress)
-    n_tokens = settings["n_tokens"] + corpus.totals["n_lines"]
-    levels = build_levels(windows, order, len(corpus.unit_texts), n_empty=n_empty, n_tokens=n_tokens, scratch=scratch)
-    corpus.ids = corpus.ids[:0].copy()
-    scratch.take(-int(spare * PASS_SHARE) - max(0, budget_bytes - spare))
-    on_step("estimating")
-    model = estimate(
-        levels, order, prune=thresholds, fallback=fallback, appearance=corpus.appearance, scratch=scratch, threads=threads
-    )
-    del levels
-    on_step("writing")
-    return write_model(path, model, corpus.unit_texts, settings | {"prune": thresholds}, on_notice=on_notice)
+    settings = {"punctuation": "keep", "fold_case": fold_case, "tokenization": "units"}
+    on_step("reading", total=total_bytes(sources), unit="B")
+    with ExitStack() as stack:
+        writer = stack.enter_context(prepare_model(path, on_notice=on_notice))
+        first = next(texts)
+        if first.is_last:
+            trainer.take_text(first)
+            del first
+        else:
+            directory = stack.enter_context(temporary_directory(temp_dir))
+            corpus = trainer.count(chain([first], texts), os.path.join(directory, "corpus.store"), settings)
+            trainer.take_store(stack.enter_context(open_ngrams(corpus)))
+        trainer.appearance = reading.appearance(trainer.unit_texts)
+        trainer.n_empty = reading.totals["n_lines"] - trainer.n_sentences
+        return trainer.finish(writer, settings | reading.totals)
 
 
 def train_from_store(
@@ -170,51 +187,150 @@ def train_from_store(
     UsageError
         If it was counted up to a lower order.
     """
-    _check_order(order)
-    thresholds = parse_thresholds(prune, order)
-    with open_ngrams(store_path) as store:
-        names = ("punctuation", "fold_case", "n_tokens", "n_bytes", "n_characters", "n_bad")
+    trainer = _Trainer(order, prune, fallback, budget_bytes, temp_dir, threads, on_step, on_progress, on_notice)
+    with ExitStack() as stack:
+        writer = stack.enter_context(prepare_model(path, on_notice=on_notice))
+        store = stack.enter_context(open_ngrams(store_path))
+        trainer.take_store(store)
+        names = ("punctuation", "fold_case", "n_bytes", "n_characters", "n_bad")
         settings = {name: store.settings[name] for name in names if name in store.settings}
-        settings = {"punctuation": "drop", "tokenization": "units"} | settings | {"n_sentences": store.settings["n_spans"]}
-        unit_texts = _texts_of(store)
-        scratch = Scratch(max(MIN_BUDGET_BYTES, budget_bytes), temp_dir)
-        on_step("counting", total=store.n_tokens, unit=" units")
-        windows = _counted(iter_windows(store, max(order, 2), threads=threads), on_progress)
-        n_tokens = settings["n_tokens"] + settings["n_sentences"]
-        levels = build_levels(windows, order, len(unit_texts), n_tokens=n_tokens, scratch=scratch)
-    on_step("estimating")
-    model = estimate(levels, order, prune=thresholds, fallback=fallback, scratch=scratch, threads=threads)
-    del levels
-    on_step("writing")
-    return write_model(path, model, unit_texts, settings | {"prune": thresholds}, on_notice=on_notice)
+        return trainer.finish(writer, {"tokenization": "units"} | settings)
 
 
-def _check_order(order: int) -> None:
-    if not 1 <= order <= MAX_ORDER:
-        raise UsageError(f"order must be 1 to {MAX_ORDER}, not {order}")
+@dataclass
+class _Trainer:
+    """One training: takes a text in one form or another, then estimates and writes."""
+
+    order: int
+    prune: Sequence[int]
+    fallback: Sequence[float] | None
+    budget_bytes: int
+    temp_dir: str | None
+    threads: int
+    on_step: Step
+    on_progress: Callable[[int], None]
+    on_notice: Callable[[str], None]
+    unit_texts: list[bytes] = field(default_factory=list)
+    n_tokens: int = 0
+    n_sentences: int = 0
+    n_empty: int = 0
+    appearance: np.ndarray | None = None
+    _windows: Iterator[Windows] = field(default_factory=lambda: iter(()))
+    _level_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.order <= MAX_ORDER:
+            raise UsageError(f"order must be 1 to {MAX_ORDER}, not {self.order}")
+        self.prune = parse_thresholds(self.prune, self.order)
+        self.budget_bytes = max(MIN_BUDGET_BYTES, self.budget_bytes - BUFFER_BYTES)
+        self._level_bytes = self.budget_bytes
+
+    @property
+    def n_symbols(self) -> int:
+        """Of the windows that are needed; </s> is counted as the second symbol of a bigram."""
+        return max(self.order, 2)
+
+    def take_text(self, text: EncodedText) -> None:
+        """Take a whole text, which is in memory; it is used up."""
+        id_of_code, self.unit_texts = rank_units(text.counts, list(text.run_ids))
+        dtype = np.dtype(np.uint16 if len(self.unit_texts) + N_BOUNDARIES <= 1 << 16 else np.uint32)
+        id_of_code = id_of_code.astype(dtype)
+        # At most one boundary more than codes for each block, and those at both ends; never touched, they cost nothing.
+        ids: np.ndarray = np.empty(text.n_codes + len(text.pieces) + 2, dtype)
+        n_ids = 0
+        for piece in join_blocks(_take_pieces(text, id_of_code)):
+            ids[n_ids : n_ids + len(piece)] = piece
+            n_ids += len(piece)
+        ids = cut_spans(ids[:n_ids])
+        if self.unit_texts:
+            self.n_sentences = int(np.count_nonzero(ids < N_BOUNDARIES)) - 1
+            self.n_tokens = len(ids) - self.n_sentences - 1
+            spare = max(MIN_BUDGET_BYTES, self.budget_bytes - ids.nbytes)
+            self._level_bytes = int(spare * (1 - SORT_SHARE))
+            self._windows = self._sort(ids, spare - self._level_bytes)
+
+    def count(self, texts: Iterable[EncodedText], path: str, settings: dict[str, Any]) -> str:
+        """Make a store of a text that does not fit into memory; return its path."""
+        count_texts(
+            texts,
+            path,
+            settings=settings | {"max_order": self.n_symbols - 1},
+            budget_bytes=self.budget_bytes,
+            temp_dir=self.temp_dir,
+            threads=self.threads,
+            on_step=self.on_step,
+            on_progress=self.on_progress,
+            on_notice=self.on_notice,
+        )
+        return path
+
+    def take_store(self, store: NgramStore) -> None:
+        """Take the spans of a store; it must stay open."""
+        self.unit_texts = _texts_of(store)
+        self.n_tokens, self.n_sentences = store.settings["n_tokens"], store.settings["n_spans"]
+        self._windows = self._scan(store)
+
+    def finish(self, writer: StoreWriter, settings: dict[str, Any]) -> dict[str, Any]:
+        """Count, estimate and write; return the settings of the model."""
+        scratch = Scratch(self._level_bytes, self.temp_dir)
+        self.on_step("counting", total=self.n_tokens)
+        levels = build_levels(
+            self._windows,
+            self.order,
+            len(self.unit_texts),
+            n_empty=self.n_empty,
+            n_tokens=self.n_tokens + self.n_sentences + self.n_empty,
+            scratch=scratch,
+        )
+        self._windows = iter(())  # and with it the text
+        scratch.take(self._level_bytes - self.budget_bytes)
+        self.on_step("estimating")
+        model = estimate(
+            levels,
+            self.order,
+            prune=self.prune,
+            fallback=self.fallback,
+            appearance=self.appearance,
+            scratch=scratch,
+            threads=self.threads,
+        )
+        del levels
+        self.on_step("writing")
+        settings = settings | {"n_tokens": self.n_tokens, "n_sentences": self.n_sentences + self.n_empty}
+        return write_model(writer, model, self.unit_texts, settings | {"prune": list(self.prune)})
+
+    def _sort(self, ids: np.ndarray, budget_bytes: int) -> Iterator[Windows]:
+        blocks = sort_windows(
+            ids,
+            max_order=self.n_symbols - 1,
+            id_bits=bits_for(N_BOUNDARIES - 1 + len(self.unit_texts)),
+            budget_bytes=budget_bytes,
+            threads=self.threads,
+            on_progress=self.on_progress,
+        )
+        pairs = ((block.pointers, block.counts) for block in blocks)
+        yield from gather_windows(ids, pairs, self.n_symbols, threads=self.threads)
+
+    def _scan(self, store: NgramStore) -> Iterator[Windows]:
+        for block in iter_windows(store, self.n_symbols, threads=self.threads):
+            yield block
+            self.on_progress(int(block.counts.sum()))
 
 
-def _total_bytes(sources: Sequence[Source]) -> int | None:
-    from cnmine.io.source import total_bytes
-
-    return total_bytes(sources)
-
-
-def _number_units(text: EncodedText) -> _Text:
-    """Provisional codes → ids in the byte order of the units."""
-    totals = {name: getattr(text, name) for name in COUNTED}
-    id_of_code, unit_texts = rank_units(text.counts, list(text.run_ids))
-    dtype = np.uint16 if len(unit_texts) + N_BOUNDARIES <= 1 << 16 else np.uint32
-    id_of_code = id_of_code.astype(dtype)
-    # At most one boundary more than codes for each block, and those at both ends; never touched, they cost nothing.
-    ids, n_ids = np.empty(text.n_codes + len(text.pieces) + 2, dtype), 0
-    for piece in join_blocks(_take_pieces(text, id_of_code)):
-        ids[n_ids : n_ids + len(piece)] = piece
-        n_ids += len(piece)
-    ids = cut_spans(ids[:n_ids])
-    appearance = np.full(len(unit_texts) + N_BOUNDARIES + 1, -1, np.int64)
-    kernels.find_first(ids, appearance)
-    return _Text(ids, unit_texts, appearance, totals)
+@contextmanager
+def temporary_directory(parent: str | None) -> Iterator[str]:
+    """A directory that is gone at the end."""
+    try:
+        directory = tempfile.mkdtemp(prefix="cnmine-", dir=parent)
+    except OSError as err:
+        raise ResourceError(
+            f"{parent or tempfile.gettempdir()}: no temporary directory: {err.strerror or err}; "
+            "choose another place with --temp-dir"
+        ) from err
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _take_pieces(text: EncodedText, id_of_code: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
@@ -224,28 +340,7 @@ def _take_pieces(text: EncodedText, id_of_code: np.ndarray) -> Iterator[tuple[np
         yield id_of_code[codes], joins_previous
 
 
-def _sort(
-    ids: np.ndarray, n_symbols: int, n_units: int, budget_bytes: int, threads: int, on_progress: Callable[[int], None]
-) -> Iterator[Windows]:
-    if n_units:
-        blocks = sort_windows(
-            ids,
-            max_order=n_symbols - 1,
-            id_bits=bits_for(N_BOUNDARIES - 1 + n_units),
-            budget_bytes=budget_bytes,
-            threads=threads,
-            on_progress=on_progress,
-        )
-        yield from gather_windows(ids, ((block.pointers, block.counts) for block in blocks), n_symbols, threads=threads)
-
-
-def _counted(windows: Iterable[Windows], on_progress: Callable[[int], None]) -> Iterator[Windows]:
-    for block in windows:
-        yield block
-        on_progress(int(block.counts.sum()))
-
-
-def _texts_of(store: Any) -> list[bytes]:
+def _texts_of(store: NgramStore) -> list[bytes]:
     offsets = store.store.packed("unit_offsets").decode().tolist()
     texts = store.store.array("unit_texts").tobytes()
-    return [texts[start:stop] for start, stop in zip(offsets, offsets[1:], strict=False)]
+    return [texts[start:stop] for start, stop in pairwise(offsets)]

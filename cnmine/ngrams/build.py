@@ -111,23 +111,58 @@ def count_corpus(
     if not 1 <= max_order <= MAX_ORDER:
         raise UsageError(f"max_order must be 1 to {MAX_ORDER}, not {max_order}")
     budget_bytes = max(budget_bytes, MIN_BUDGET_BYTES)
+    texts = read_codes(
+        sources,
+        fold_case=fold_case,
+        punctuation=punctuation,
+        max_codes=budget_bytes // BYTES_PER_UNIT,
+        threads=threads,
+        on_progress=on_progress,
+        on_notice=on_notice,
+        **input_options,
+    )
+    on_step("reading", total=total_bytes(sources), unit="B")
+    return count_texts(
+        texts,
+        path,
+        settings={"max_order": max_order, "fold_case": fold_case, "punctuation": punctuation},
+        budget_bytes=budget_bytes,
+        temp_dir=temp_dir,
+        threads=threads,
+        on_step=on_step,
+        on_progress=on_progress,
+        on_notice=on_notice,
+    )
+
+
+def count_texts(
+    texts: Iterable[EncodedText],
+    path: str,
+    *,
+    settings: dict[str, Any],
+    budget_bytes: int = 1 << 30,
+    temp_dir: str | None = None,
+    threads: int = 1,
+    on_step: Step = _silent,
+    on_progress: Callable[[int], None] = lambda n: None,
+    on_notice: Callable[[str], None] = lambda text: None,
+) -> StoreSummary:
+    """`count_corpus` of a text that is being read: of what `cnmine.counting.codes.read_codes` gives.
+
+    Parameters
+    ----------
+    texts
+        Asked for only when the place of the store has been found good.
+    settings
+        ``max_order``, ``fold_case`` and ``punctuation``, as the texts were read.
+    path, budget_bytes, temp_dir, threads, on_step, on_progress, on_notice
+        As for `count_corpus`.
+    """
     with ExitStack() as stack:
         writer = stack.enter_context(create_store(path, kind=KIND, version=VERSION, on_notice=on_notice))
         scratch = stack.enter_context(Scratch(temp_dir, on_notice))
-        builder = _Builder(writer, scratch, budget_bytes, threads, on_step, on_progress)
-        on_step("reading", total=total_bytes(sources), unit="B")
-        texts = read_codes(
-            sources,
-            fold_case=fold_case,
-            punctuation=punctuation,
-            max_codes=budget_bytes // BYTES_PER_UNIT,
-            threads=threads,
-            on_progress=on_progress,
-            on_notice=on_notice,
-            **input_options,
-        )
-        settings = {"max_order": max_order, "fold_case": fold_case, "punctuation": punctuation}
-        settings |= dict.fromkeys(ADDED_SETTINGS, 0)
+        builder = _Builder(writer, scratch, max(budget_bytes, MIN_BUDGET_BYTES), threads, on_step, on_progress)
+        settings = settings | dict.fromkeys(ADDED_SETTINGS, 0)
         runs = list(builder.sort_texts(texts, settings))
         return builder.write(runs, settings)
 
@@ -307,5 +342,5 @@ def _take_pieces(text: EncodedText, id_of_code: np.ndarray) -> Iterator[tuple[np
     """Codes → ids, piece by piece; gives up each piece as soon as it is translated."""
     pieces = text.pieces
     for i, (codes, joins_previous) in enumerate(pieces):
-        pieces[i] = (codes[:0], joins_previous)
+        pieces[i] = (np.empty(0, codes.dtype), joins_previous)  # a view would keep all of it
         yield id_of_code[codes], joins_previous

@@ -1,4 +1,4 @@
-"""Sorted windows, one after another, from a store or from a text in memory: the input of everything that reads all n-grams."""
+"""Sorted windows, one after another, from a store or from a text in memory: the input of what reads all n-grams."""
 
 from __future__ import annotations
 
