@@ -180,7 +180,12 @@ class NgramStore:
 
         def find(start: int) -> int:
             rows = start + self._sorted_rows(ids, offsets[start : start + BATCH_WORDS + 1])
-            return int(kernels.find_words(ids, offsets, rows, found, self.tables))
+            firsts = np.empty_like(rows)
+            kernels.find_repeated(ids, offsets, rows, firsts)
+            status = int(kernels.find_words(ids, offsets, rows[firsts == rows], found, self.tables))
+            for column in found:
+                column[rows] = column[firsts]
+            return status
 
         if any(status != kernels.DONE for status in map_ordered(find, range(0, n, BATCH_WORDS), threads=threads)):
             raise self.damaged("its windows do not lead into its text")
@@ -196,10 +201,11 @@ class NgramStore:
             raise UsageError(f"unit ids of this store are {N_BOUNDARIES} … {N_BOUNDARIES + self.n_units - 1}")
 
     def _sorted_rows(self, ids: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-        """Rows with n-grams that stand near one another in turn: their searches share what they read."""
+        """Rows that are not empty; n-grams that stand near one another in turn: their searches share what they read."""
         keys = np.empty(len(offsets) - 1, np.uint64)
         kernels.sort_keys(ids, offsets, self.id_bits, keys)
-        return np.argsort(keys, kind="stable")
+        rows = np.argsort(keys, kind="stable")
+        return rows[offsets[rows] < offsets[rows + 1]]
 
     def counts(self, words: Sequence[str], *, threads: int = 1) -> np.ndarray:
         """Number of occurrences of words.
