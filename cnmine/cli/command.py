@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
 import click
 
 
@@ -25,6 +29,31 @@ class CommandGroup(click.Group):
     """A group of such commands."""
 
     command_class = Command
+
+
+class LazyGroup(CommandGroup):
+    """A group whose commands are loaded when they are asked for.
+
+    Parameters
+    ----------
+    modules
+        Name of each command → the module that holds it as ``command``, or ``module:attribute``; in working order.
+    """
+
+    def __init__(self, *args: Any, modules: Mapping[str, str], **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._modules = modules
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in working order."""
+        return list(self._modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, or None."""
+        if cmd_name not in self._modules:
+            return None
+        module, _, attribute = self._modules[cmd_name].partition(":")
+        return getattr(import_module(module), attribute or "command")
 
 
 def flag_name(option: click.Option) -> str:

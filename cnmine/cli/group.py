@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
 
 from cnmine import __version__
-from cnmine.cli.command import CommandGroup
+from cnmine.cli.command import LazyGroup
 
 # In working order. A module imports nothing heavy: its callback does.
 COMMANDS = {
@@ -17,25 +15,14 @@ COMMANDS = {
     "lookup": "cnmine.cli.lookup",
     "ngrams": "cnmine.cli.ngrams",
     "lm": "cnmine.cli.lm",
+    "link": "cnmine.cli.link",
     "evaluate": "cnmine.cli.evaluate",
     "info": "cnmine.cli.info",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
 
 
-class LazyGroup(CommandGroup):
-    """A group whose commands are attributes ``command`` of modules."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        return import_module(COMMANDS[cmd_name]).command
-
-
-@click.group(cls=LazyGroup, context_settings=CONTEXT)
+@click.group(cls=LazyGroup, modules=COMMANDS, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="cnmine", message="%(prog)s %(version)s")
 def group() -> None:
     """Text mining for Chinese: finds the words that no dictionary knows yet.
