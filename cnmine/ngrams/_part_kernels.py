@@ -58,25 +58,54 @@ def find_parts(text, stretch, splitters, parts, sizes):  # u2[n] or u4[n], 4 i8,
 
 
 @kernel
+def write_record(text, i, max_order, row, records):  # u2[n] or u4[n], i8, i8, i8, u2[r, w] or u4[r, w]
+    """Write the window at a position as (left, units up to the first boundary, its flag, zeros)."""
+    last = text.shape[0] - 1
+    left = np.int64(text[i - 1])
+    records[row, 0] = left & (-np.int64(left >= N_BOUNDARIES) | OPENING)
+    within = np.int64(-1)
+    for place in range(max_order + 1):
+        unit = np.int64(text[min(i + place, last)])
+        is_unit = -np.int64(unit >= N_BOUNDARIES)
+        records[row, place + 1] = unit & (is_unit | CLOSING) & within
+        within &= is_unit
+
+
+@kernel
 def write_records(text, stretch, parts, cursors, records, pointers):  # …, 4 i8, u2[m], i8[p], u2[r, w], u4[r] or u8[r]
-    """Write every window as (left, units up to the first boundary, zeros), part after part, and where it stands.
+    """Write every window, part after part, and where it stands.
 
     ``stretch`` is (start, stop, max_order, position of the first item of ``text`` in the whole).
     """
     start, stop, max_order, origin = stretch
-    last = text.shape[0] - 1
     for i in range(start, stop):
         part = parts[i - start]
-        if part == NO_PART:
+        if part != NO_PART:
+            row = cursors[part]
+            cursors[part] += 1
+            pointers[row] = origin + i
+            write_record(text, i, max_order, row, records)
+
+
+@kernel
+def write_range(text, stretch, words, records, pointers):  # …, 6 i8, 2 u8, u2[r, w] or u4[r, w], u4[r] or u8[r]
+    """Write the windows whose first symbols are within ``words``, the last one included, and where they stand.
+
+    ``stretch`` is (start, stop, max_order, position of the first item of ``text`` in the whole, n_symbols, id_bits).
+    """
+    start, stop, max_order, origin, n_symbols, id_bits = stretch
+    first_word, last_word = words
+    first_unit = np.int64(first_word >> np.uint64(WORD_BITS - id_bits))
+    last_unit = np.int64(last_word >> np.uint64(WORD_BITS - id_bits))
+    row = 0
+    for i in range(start, stop):
+        unit = np.int64(text[i])
+        # Most are told apart by their first unit.
+        if unit < max(first_unit, N_BOUNDARIES) or unit > last_unit:
             continue
-        row = cursors[part]
-        cursors[part] += 1
-        pointers[row] = origin + i
-        left = np.int64(text[i - 1])
-        records[row, 0] = left & (-np.int64(left >= N_BOUNDARIES) | OPENING)
-        within = np.int64(-1)
-        for place in range(max_order + 1):
-            unit = np.int64(text[min(i + place, last)])
-            is_unit = -np.int64(unit >= N_BOUNDARIES)
-            records[row, place + 1] = unit & (is_unit | CLOSING) & within
-            within &= is_unit
+        word = first_symbols(text, i, n_symbols, id_bits)
+        if first_word <= word <= last_word:
+            pointers[row] = origin + i
+            write_record(text, i, max_order, row, records)
+            row += 1
+    return row

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cnmine import __version__
-from cnmine._memory import release_pages
+from cnmine._memory import release_pages, trim_heap
 from cnmine.counting.codes import EncodedText, read_codes
 from cnmine.dtypes import N_BOUNDARIES
 from cnmine.errors import UsageError
@@ -257,11 +257,13 @@ class _Builder:
 
     def write(self, runs: list[spill.SortedRun], settings: dict[str, Any]) -> StoreSummary:
         """Merge sorted runs, sort the windows of the text, write every section."""
+        trim_heap()
         vocabulary, text, n_spans = self._write_text(runs)
         runs.clear()
+        trim_heap()
         write_vocabulary(self.writer, vocabulary)
         n_tokens = len(text) - n_spans - 1 if n_spans else 0
-        index = WindowIndex(text, len(vocabulary), n_tokens, settings["max_order"])
+        index = WindowIndex(len(vocabulary), n_tokens, settings["max_order"])
         self.on_step("sorting windows", total=n_tokens)
         is_mapped = isinstance(text, np.memmap)
         windows = sort_windows(
@@ -277,7 +279,6 @@ class _Builder:
             for block in windows:
                 section.append(block.pointers)
                 index.append(block)
-                release_pages(text)
         self.on_step("writing")
         index.write(self.writer)
         settings = settings | {

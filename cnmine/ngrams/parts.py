@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from itertools import pairwise
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
+from cnmine._memory import release_pages
 from cnmine._parallel import map_ordered
 from cnmine.dtypes import COUNT
 from cnmine.errors import ResourceError
 from cnmine.io.output import OutputFile
 from cnmine.ngrams import _part_kernels as kernels
 
+T = TypeVar("T")
+
 KEY_BITS = 64
 MAX_PARTS = 512
 MIN_BLOCK_POSITIONS = 1 << 12
 SLICE_POSITIONS = 1 << 21  # of one call of a kernel
+BLOCKS_PER_RELEASE = 8
 SAMPLE_STRETCHES, SAMPLE_POSITIONS = 1 << 10, 1 << 7
 
 
@@ -80,6 +84,66 @@ class Part:
     pointers: np.ndarray
 
 
+def n_scans(layout: Layout, budget_bytes: int) -> int:
+    """How many times `scan_windows` reads a text, if a part takes half of the budget."""
+    return max(1, 2 * layout.n_positions * layout.n_bytes // max(1, budget_bytes))
+
+
+def scan_windows(text: Any, layout: Layout, *, budget_bytes: int, threads: int) -> Iterator[Part]:
+    """Read the whole text anew for every part of its windows: nothing goes to disk, and a few parts are read faster.
+
+    Parameters are those of `split_windows`. A part that the sample did not foresee may exceed the budget.
+    """
+    splitters = _choose_splitters(text, layout, n_scans(layout, budget_bytes))
+    n_symbols, id_bits = _n_symbols(layout), layout.id_bits
+    blocks = range(1, len(text) - 1, SLICE_POSITIONS)
+
+    def decode(start: int) -> tuple[np.ndarray, int]:
+        stop = min(start + SLICE_POSITIONS, len(text) - 1)
+        return _decode(text, start - 1, min(stop + layout.width, len(text))), stop - start
+
+    def count(start: int) -> np.ndarray:
+        local, n = decode(start)
+        sizes = np.zeros(len(splitters) + 1, COUNT)
+        kernels.find_parts(local, (1, n + 1, n_symbols, id_bits), splitters, np.empty(n, np.uint16), sizes)
+        return sizes
+
+    sizes = np.array(list(_releasing(text, map_ordered(count, blocks, threads=threads))))
+    firsts = [0, *splitters.tolist(), 1 << KEY_BITS]
+    for part, (first, following) in enumerate(pairwise(firsts)):
+        offsets = np.append(0, np.cumsum(sizes[:, part]))
+        records = np.empty((int(offsets[-1]), layout.width), layout.id_dtype)
+        pointers = np.empty(len(records), layout.pointer_dtype)
+        words = (np.uint64(first), np.uint64(following - 1))
+
+        def write(
+            block: int,
+            words: tuple[np.uint64, np.uint64] = words,
+            offsets: np.ndarray = offsets,
+            records: np.ndarray = records,
+            pointers: np.ndarray = pointers,
+        ) -> None:
+            mine = slice(int(offsets[block]), int(offsets[block + 1]))
+            if mine.stop > mine.start:
+                local, n = decode(blocks[block])
+                numbers = (1, n + 1, layout.max_order, blocks[block] - 1, n_symbols, id_bits)
+                kernels.write_range(local, numbers, words, records[mine], pointers[mine])
+
+        for _ in _releasing(text, map_ordered(write, range(len(blocks)), threads=threads)):
+            pass
+        if len(pointers):
+            yield Part(records.reshape(-1), pointers)
+
+
+def _releasing(text: Any, results: Iterator[T]) -> Iterator[T]:
+    """Hand results on; every few blocks, let go of the pages of a mapped text, which count as memory."""
+    for i, result in enumerate(results):
+        if i % BLOCKS_PER_RELEASE == BLOCKS_PER_RELEASE - 1:
+            release_pages(text)
+        yield result
+    release_pages(text)
+
+
 def split_windows(text: Any, layout: Layout, *, budget_bytes: int, temp_dir: str, threads: int) -> Iterator[Part]:
     """Write all windows of a text to disk, and read them back in parts.
 
@@ -120,7 +184,7 @@ def split_windows(text: Any, layout: Layout, *, budget_bytes: int, temp_dir: str
             for output, array in zip(outputs, (records, pointers), strict=True):
                 output.write(_bytes(array))
             sizes.append(block_sizes)
-            _release(text)
+            release_pages(text)
         offsets = np.append(0, np.cumsum(np.array(sizes))).astype(COUNT)
         n_parts = len(splitters) + 1
         for part in range(n_parts):
@@ -138,22 +202,13 @@ def _decode(text: Any, start: int, stop: int) -> np.ndarray:
     return np.asarray(text[start:stop]) if isinstance(text, np.ndarray) else text.decode(start, stop)
 
 
-def _release(text: Any) -> None:
-    """Let go of the pages of a mapped text that were read: they would count as memory of this process."""
-    if isinstance(text, np.memmap) and text.mode in ("r", "r+"):  # a private map ("c") would lose what it has changed
-        base: Any = text
-        while isinstance(base, np.ndarray):
-            base = base.base
-        if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-            base.madvise(mmap.MADV_DONTNEED)
-
-
 def _choose_splitters(text: Any, layout: Layout, n_parts: int) -> np.ndarray:
     """``uint64``; first symbols of windows that cut the sorted order into parts of about equal size."""
     n_symbols = _n_symbols(layout)
     step = max(SAMPLE_POSITIONS, len(text) // SAMPLE_STRETCHES)
     words = [np.zeros(0, np.uint64)]
-    for start in range(1, len(text) - 1, step):
+    # Every few, since the system may map much more than what is read.
+    for start in _releasing(text, iter(range(1, len(text) - 1, step))):
         stop = min(start + SAMPLE_POSITIONS, len(text) - 1)
         local = _decode(text, start, min(stop + layout.width, len(text)))
         found = np.empty(stop - start, np.uint64)

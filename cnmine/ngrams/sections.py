@@ -21,8 +21,7 @@ KEY_BITS = 64
 class WindowIndex:
     """Gathers, block after block, what finds a window again; memory: 3 bits a unit of text and 16 bytes a unit id."""
 
-    def __init__(self, text: np.ndarray, n_units: int, n_tokens: int, max_order: int) -> None:
-        self._text = text
+    def __init__(self, n_units: int, n_tokens: int, max_order: int) -> None:
         self._id_bits = bits_for(N_BOUNDARIES - 1 + n_units)
         self._n_symbols = min(KEY_BITS // self._id_bits, max_order + 1)
         self._n_tokens = n_tokens
@@ -41,9 +40,9 @@ class WindowIndex:
         self._mark(starts, self._n_positions + int(block.counts.sum(dtype=np.int64)))
         # A copy: a view would keep all of them.
         self._samples.append(starts[-self.n_windows % WINDOWS_PER_SAMPLE :: WINDOWS_PER_SAMPLE].copy())
-        sampled = block.pointers[-self.n_windows % WINDOWS_PER_KEY :: WINDOWS_PER_KEY]
-        self._keys.append(window_keys(self._text, sampled, self._id_bits, self._n_symbols))
-        self._find_first_windows(block.pointers)
+        sampled = block.places[-self.n_windows % WINDOWS_PER_KEY :: WINDOWS_PER_KEY]
+        self._keys.append(window_keys(block.text, sampled, self._id_bits, self._n_symbols))
+        self._find_first_windows(block.text, block.places)
         self.n_windows += n
         self._n_positions += int(block.counts.sum(dtype=np.int64))
 
@@ -55,14 +54,14 @@ class WindowIndex:
         packed = np.packbits(bits, bitorder="little")
         self._is_start[first_byte : first_byte + len(packed)] |= packed
 
-    def _find_first_windows(self, pointers: np.ndarray) -> None:
+    def _find_first_windows(self, text: np.ndarray, places: np.ndarray) -> None:
         """By binary search for all units that begin in this block at once."""
-        last_unit = int(self._text[pointers[-1]]) - N_BOUNDARIES
+        last_unit = int(text[places[-1]]) - N_BOUNDARIES
         ranks = np.arange(self._next_unit, last_unit + 1)
-        low, high = np.zeros(len(ranks), dtype=np.int64), np.full(len(ranks), len(pointers))
+        low, high = np.zeros(len(ranks), dtype=np.int64), np.full(len(ranks), len(places))
         while (low < high).any():
             middle = (low + high) // 2
-            units = self._text[pointers[np.minimum(middle, len(pointers) - 1)]].astype(np.int64)
+            units = text[places[np.minimum(middle, len(places) - 1)]].astype(np.int64)
             is_less = (low < high) & (units < N_BOUNDARIES + ranks)
             low, high = np.where(is_less, middle + 1, low), np.where(is_less, high, middle)
         self._first_windows[ranks] = self.n_windows + low

@@ -11,12 +11,13 @@ import numpy as np
 from cnmine.dtypes import N_BOUNDARIES
 from cnmine.errors import UsageError
 from cnmine.ngrams import _window_kernels as kernels
-from cnmine.ngrams.parts import Layout, split_windows
+from cnmine.ngrams.parts import Layout, n_scans, scan_windows, split_windows
 from cnmine.ngrams.window_sorter import WindowSorter
 
 MAX_ORDER = 7
 KEY_BITS = 64
 WIDE_POSITIONS = 1 << 32  # a text of that many or more has 64-bit pointers
+MAX_SCANS = 64  # of a text that is not in memory; more take longer than writing its windows to disk
 MAX_PASSES = 16  # over a text in memory; more take longer than the way over the disk
 SLICE_POSITIONS = 1 << 23  # of one call of a kernel, and of one block
 
@@ -31,10 +32,15 @@ class WindowBlock:
         ``uint32[n]``, or ``uint64[n]`` for a text of 2³² units or more; the least position of each window.
     counts
         ``uint32[n]``, or ``int64[n]`` likewise; how many positions have it.
+    text, places
+        An array in memory in which the windows can be looked at, and where each begins there: the text itself, or
+        a part of its windows.
     """
 
     pointers: np.ndarray
     counts: np.ndarray
+    text: np.ndarray
+    places: np.ndarray
 
 
 def sort_windows(
@@ -103,12 +109,12 @@ def sort_windows(
     else:
         room = budget_bytes - len(text) * layout.id_dtype().nbytes
         if temp_dir is not None and room < 8 * len(text) // MAX_PASSES:
-            yield from _sort_on_disk(text, layout, budget_bytes, temp_dir, threads, on_progress)
+            yield from _sort_parts(text, layout, budget_bytes, temp_dir, threads, on_progress)
             return
     ids = text if isinstance(text, np.ndarray) else text.decode(0, len(text), dtype=layout.id_dtype)
     sorter = WindowSorter(np.asarray(ids), range(len(text)), max_order, id_bits, room, threads, on_progress)
     for pointers, counts in _unpack(sorter, layout.pointer_dtype, layout.count_dtype):
-        yield WindowBlock(pointers, counts)
+        yield WindowBlock(pointers, counts, ids, pointers)
 
 
 def temp_bytes(text_length: int, *, max_order: int, id_bits: int) -> int:
@@ -163,11 +169,15 @@ def _is_mapped(text: np.ndarray) -> bool:
     return False
 
 
-def _sort_on_disk(
+def _sort_parts(
     text: Any, layout: Layout, budget_bytes: int, temp_dir: str, threads: int, on_progress: Callable[[int], None]
 ) -> Iterator[WindowBlock]:
     """Windows of a text, part after part, each sorted in memory."""
-    for part in split_windows(text, layout, budget_bytes=budget_bytes, temp_dir=temp_dir, threads=threads):
+    if n_scans(layout, budget_bytes) <= MAX_SCANS:
+        parts = scan_windows(text, layout, budget_bytes=budget_bytes, threads=threads)
+    else:
+        parts = split_windows(text, layout, budget_bytes=budget_bytes, temp_dir=temp_dir, threads=threads)
+    for part in parts:
         room = budget_bytes - len(part.pointers) * layout.n_bytes
         # The first symbol of a record stands behind what is to its left.
         places = range(1, len(part.records), layout.width)
@@ -175,7 +185,7 @@ def _sort_on_disk(
             np.asarray(part.records), places, layout.max_order, layout.id_bits, room, threads, on_progress
         )
         for found, counts in _unpack(sorter, np.uint64, layout.count_dtype):
-            yield WindowBlock(part.pointers[found // np.uint64(layout.width)], counts)
+            yield WindowBlock(part.pointers[found // np.uint64(layout.width)], counts, part.records, found)
 
 
 def _unpack(

@@ -129,9 +129,13 @@ def as_mapped(text, directory):
 
 
 @given(
-    text=texts(max_units=3), max_order=st.integers(1, 7), threads=st.sampled_from([1, 2]), budget=st.integers(1, 900)
+    text=texts(max_units=3),
+    max_order=st.integers(1, 7),
+    threads=st.sampled_from([1, 2]),
+    budget=st.integers(1, 900),
+    max_scans=st.sampled_from([0, 10_000]),
 )
-def test_sort_windows__on_disk_as_in_memory(tmp_path_factory, text, max_order, threads, budget):
+def test_sort_windows__in_parts_as_in_memory(tmp_path_factory, text, max_order, threads, budget, max_scans):
     directory = tmp_path_factory.mktemp("windows")
     options = {"budget_bytes": budget, "temp_dir": str(directory), "threads": threads}
     with pytest.MonkeyPatch.context() as patch:
@@ -140,6 +144,7 @@ def test_sort_windows__on_disk_as_in_memory(tmp_path_factory, text, max_order, t
             (parts, "SLICE_POSITIONS", 2),
             (parts, "SAMPLE_POSITIONS", 5),
             (window_sorter, "MIN_POSITIONS", 2),
+            (windows, "MAX_SCANS", max_scans),
         ):
             patch.setattr(module, name, value)
         pairs = sort_all(as_packed(text), max_order, **options)
@@ -148,6 +153,7 @@ def test_sort_windows__on_disk_as_in_memory(tmp_path_factory, text, max_order, t
 
 
 def test_sort_windows__mapped_text_on_disk(tmp_path, monkeypatch, make_units, threads):
+    monkeypatch.setattr(windows, "MAX_SCANS", 0)
     units = make_units(800).tolist()
     monkeypatch.setattr(parts, "MIN_BLOCK_POSITIONS", 100)
     calls = []
@@ -161,12 +167,14 @@ def test_sort_windows__mapped_text_on_disk(tmp_path, monkeypatch, make_units, th
 
 
 def test_sort_windows__wide_positions_on_disk(tmp_path, monkeypatch, make_units):
+    monkeypatch.setattr(windows, "MAX_SCANS", 0)
     units = make_units(200).tolist()
     monkeypatch.setattr(windows, "WIDE_POSITIONS", 100)
     assert sort_all(as_packed(units), 3, budget_bytes=500, temp_dir=str(tmp_path)) == sort_all(units, 3)
 
 
-def test_sort_windows__removes_its_files_when_it_is_left_early(tmp_path, make_units):
+def test_sort_windows__removes_its_files_when_it_is_left_early(tmp_path, make_units, monkeypatch):
+    monkeypatch.setattr(windows, "MAX_SCANS", 0)
     packed = as_packed(make_units(500).tolist())
     blocks = sort_windows(packed, max_order=3, id_bits=4, budget_bytes=100, temp_dir=str(tmp_path))
     next(blocks)
@@ -180,7 +188,8 @@ def test_sort_windows__packed_text_without_a_directory(make_units):
     assert sort_all(as_packed(units), 3, budget_bytes=1) == sort_all(units, 3)
 
 
-def test_temp_bytes__is_what_is_written(tmp_path, make_units):
+def test_temp_bytes__is_what_is_written(tmp_path, make_units, monkeypatch):
+    monkeypatch.setattr(windows, "MAX_SCANS", 0)
     units = make_units(500).tolist()
     blocks = sort_windows(as_packed(units), max_order=3, id_bits=4, budget_bytes=4000, temp_dir=str(tmp_path))
     next(blocks)
