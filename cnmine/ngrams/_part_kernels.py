@@ -101,7 +101,7 @@ def write_range(text, stretch, words, records, pointers):  # …, 6 i8, 2 u8, u2
     for i in range(start, stop):
         unit = np.int64(text[i])
         # Most are told apart by their first unit.
-        if unit < max(first_unit, N_BOUNDARIES) or unit > last_unit:
+        if unit < N_BOUNDARIES or unit < first_unit or unit > last_unit:
             continue
         word = first_symbols(text, i, n_symbols, id_bits)
         if first_word <= word <= last_word:
