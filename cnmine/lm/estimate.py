@@ -288,8 +288,6 @@ def _interpolate_rows(
 def _unit_probs(level: Level, discounts: np.ndarray, pruned: np.ndarray) -> np.ndarray:
     """Probabilities of the units, interpolated with the uniform distribution over them, </s> and <unk>."""
     counts = level.counts.astype(np.float64)
-    if not counts.sum():
-        raise CorpusError("there is no text to learn from: no line has a character that is not white space")
     taken = discounts[np.minimum(level.counts, 3).astype(np.int64)]
     is_kept = ~pruned if len(pruned) else np.ones(len(counts), np.bool_)
     mass = (taken[is_kept].sum() + counts[~is_kept].sum()) / counts.sum()

@@ -105,7 +105,7 @@ class Column:
         if self._file is None:
             self._array.resize(self._n_items, refcheck=False)
             return self._array
-        with self._scratch.named_errors(0):
+        with self._scratch.named_errors(0), self._file:  # the map outlives the file
             return np.memmap(self._file, self._array.dtype, "r+").view(np.ndarray)
 
     def _grow(self, needed: int) -> None:

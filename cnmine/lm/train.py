@@ -15,7 +15,7 @@ import numpy as np
 
 from cnmine.counting.codes import EncodedText, read_codes
 from cnmine.dtypes import N_BOUNDARIES, RUN_BASE
-from cnmine.errors import ResourceError, UsageError
+from cnmine.errors import CorpusError, ResourceError, UsageError
 from cnmine.io.paths import Source
 from cnmine.io.source import total_bytes
 from cnmine.io.units import join_blocks
@@ -272,6 +272,8 @@ class _Trainer:
 
     def finish(self, writer: StoreWriter, settings: dict[str, Any]) -> dict[str, Any]:
         """Count, estimate and write; return the settings of the model."""
+        if not self.n_tokens:
+            raise CorpusError("there is no text to learn from: no line has a character that is not white space")
         scratch = Scratch(self._level_bytes, self.temp_dir)
         self.on_step("counting", total=self.n_tokens)
         levels = build_levels(
