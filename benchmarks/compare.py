@@ -15,7 +15,8 @@ from pathlib import Path
 
 import runs
 
-KEY = ("task", "stage", "method", "corpus", "n_bytes", "threads")
+KEY = ("task", "stage", "method", "corpus", "n_bytes", "threads", "max_order", "memory")
+BENCHMARKS = ("newwords_speed", "counting")
 HEADER = ("work", "corpus", "MB", "threads", "before s", "after s", "ratio", "memory")
 
 Records = dict[tuple, list[dict]]
@@ -27,7 +28,7 @@ def read_records(path: Path) -> Records:
     with open(path, encoding="utf-8") as file:
         for line in file:
             record = json.loads(line)
-            if record.get("benchmark") == "newwords_speed":
+            if record.get("benchmark") in BENCHMARKS and "seconds" in record:
                 grouped.setdefault(tuple(record.get(name) for name in KEY), []).append(record)
     return grouped
 
@@ -38,7 +39,7 @@ def find_differences(before: Records, after: Records) -> list[tuple]:
 
 
 def digests(records: Sequence[dict]) -> set[str]:
-    return {record["digest"] for record in records}
+    return {record["digest"] for record in records if "digest" in record}
 
 
 def compare(key: tuple, before: Sequence[dict], after: Sequence[dict]) -> tuple:
@@ -57,7 +58,8 @@ def compare(key: tuple, before: Sequence[dict], after: Sequence[dict]) -> tuple:
 
 
 def describe(key: tuple) -> str:
-    return " ".join(str(part) for part in key[:3] if part)
+    task, stage, method, *_, max_order, memory = key
+    return " ".join(str(part) for part in (task, stage, method, max_order and f"order {max_order}", memory) if part)
 
 
 def main() -> None:

@@ -11,18 +11,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import corpora
 import runs
+from processes import launcher, run_process
 
 PARTS = ("help", "command", "stages")
 # Whole commands that are measured, by the name of what they do. The last ones are there to compare with.
@@ -37,36 +34,8 @@ SHORT_REPEATS = 5  # of what takes a few seconds: the median counts
 SHORT_MB = 1.0
 NAIVE_MAX_MB = 10.0  # the plain counter needs about 10 s and 300 MB for every MB
 SHORTEST_SECONDS = 0.005  # a rate of anything shorter says nothing
-SLACK = 0.01  # a text ends at the last line end of every corpus in it
 COMMAND_HEADER = ("task", "method", "MB", "threads", "wall s", "MB/s", "CPU s", "peak MB", "runs")
 STAGE_HEADER = ("stage", "corpus", "MB", "threads", "seconds", "MB/s", "CPU s", "of sort", "peak MB")
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What one process took."""
-
-    seconds: float
-    cpu_seconds: float
-    peak_bytes: int
-    output: bytes
-
-
-def run_process(command: Sequence[str]) -> Usage:
-    """Run a process to its end; its output is kept, its messages only if it fails."""
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as messages:
-        started = time.perf_counter()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=messages)
-        # Not RUSAGE_CHILDREN: that is the largest peak of all children so far.
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        output.seek(0)
-        messages.seek(0)
-        if process.returncode:
-            raise SystemExit(f"{' '.join(command)}: exit {process.returncode}\n{messages.read().decode()}")
-        peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        return Usage(seconds, usage.ru_utime + usage.ru_stime, peak_bytes, output.read())
 
 
 def measure_command(command: Sequence[str], repeats: int, *, output: Path | None = None) -> dict:
@@ -84,10 +53,6 @@ def measure_command(command: Sequence[str], repeats: int, *, output: Path | None
         "runs": repeats,
         "digest": digests.pop(),
     }
-
-
-def launcher() -> list[str]:
-    return [sys.executable, str(runs.ROOT / "cli.py")]
 
 
 def measure_help() -> Iterator[dict]:
@@ -178,7 +143,7 @@ def run_sizes(arguments: argparse.Namespace, recorder: runs.Recorder) -> None:
         with tempfile.TemporaryDirectory(prefix="cnmine-", dir=arguments.temp_dir) as folder:
             path = Path(folder, "corpus.txt")
             corpus = corpora.make_corpus(path, int(size_mb * 1e6), arguments.data)
-            if path.stat().st_size < (1 - SLACK) * size_mb * 1e6:
+            if path.stat().st_size < (1 - corpora.SLACK) * size_mb * 1e6:
                 runs.report(f"{size_mb:g} MB: the corpora have {path.stat().st_size / 1e6:.1f} MB")
             for measure in parts:
                 for record in measure(path, corpus, arguments):
