@@ -16,7 +16,7 @@ VARIETY, BOUNDARY, QUOTED, TOP = 0, 1, 2, 3
 CLOSING, OPENING = 1, 2
 ONE, ALL, WORD = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(64)
 PAIRS, QUADS, BYTES = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
-SUM = np.uint64(0x0101010101010101)
+LOW_BYTE = np.uint64(0xFF)
 # Columns of the state of `tally_windows`, which is carried from call to call.
 ROW, WINDOW, PLACE, SYMBOL, GROUP, TOUCHED, N_STATE = 0, 1, 2, 3, 4, 5, 6
 GATHERED = 128  # windows whose neighbours are fetched together, so that the fetches overlap
@@ -39,7 +39,9 @@ def count_ones(word):  # u8
     word -= (word >> ONE) & PAIRS
     word = (word & QUADS) + ((word >> np.uint64(2)) & QUADS)
     word = (word + (word >> np.uint64(4))) & BYTES
-    return np.int64((word * SUM) >> np.uint64(56))
+    word += word >> np.uint64(8)
+    word += word >> np.uint64(16)
+    return np.int64((word + (word >> np.uint64(32))) & LOW_BYTE)
 
 
 @kernel
@@ -59,7 +61,8 @@ def gather_counts(place, n, occurrences, counts):  # i8, i8, …, i8[]
         following = i << 6 | count_ones((word - ONE) & ~word) if i < bits.shape[0] else n_tokens
         counts[j] = following - place
         place = following
-        word &= word - ONE
+        if word != 0:
+            word &= word - ONE
     return place
 
 

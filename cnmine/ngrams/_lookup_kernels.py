@@ -21,7 +21,7 @@ ONE, ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
 WORD = np.uint64(64)
 GROUP = 16  # n-grams that are looked for together
 PAIRS, QUADS, BYTES = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
-SUM = np.uint64(0x0101010101010101)
+LOW_BYTE = np.uint64(0xFF)
 
 
 @kernel
@@ -41,7 +41,9 @@ def count_ones(word):  # u8
     word -= (word >> ONE) & PAIRS
     word = (word & QUADS) + ((word >> np.uint64(2)) & QUADS)
     word = (word + (word >> np.uint64(4))) & BYTES
-    return np.int64((word * SUM) >> np.uint64(56))
+    word += word >> np.uint64(8)
+    word += word >> np.uint64(16)
+    return np.int64((word + (word >> np.uint64(32))) & LOW_BYTE)
 
 
 @kernel
