@@ -12,6 +12,8 @@ VERSION = re.search(r'^__version__ = "([^"]+)"', (ROOT / "cnmine" / "__init__.py
 EXTRAS = {
     # Python 3.14 reads zstd itself.
     "zstd": ['zstandard>=0.22; python_version < "3.14"'],
+    # Only to compare with; built from source, which takes cmake and a C++ compiler.
+    "kenlm": ['kenlm>=0.2; python_version < "3.13"'],
     "test": ["pytest>=8", "hypothesis>=6.100", 'zstandard>=0.22; python_version < "3.14"'],
     "dev": ["ruff>=0.9", "mypy>=1.14", "import-linter>=2.1", "pytest-cov>=5"],
 }
