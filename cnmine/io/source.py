@@ -152,7 +152,7 @@ def _read_all(
         tally, n_seen, is_first = BadBytes(), 0, True
         with open_source(source) as file:
             reader = ByteReader(file, source.name)
-            base, pieces = _utf8_pieces(reader, codec, bad_bytes, tally, block_bytes, on_notice)
+            base, pieces = utf8_pieces(reader, codec, bad_bytes, tally, block_bytes, on_notice)
             if extract is None:
                 cuts = _cut_blocks(pieces, base)
             else:
@@ -166,7 +166,7 @@ def _read_all(
             on_bad(tally.count)
 
 
-def _utf8_pieces(
+def utf8_pieces(
     reader: ByteReader,
     codec: str,
     bad_bytes: str,
@@ -263,7 +263,8 @@ def _shorten_run(run: bytes) -> bytes:
     return _OVERLONG + run[start:]
 
 
-def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Regroup pieces so that each ends with a line, or with the text."""
     parts: list[bytes] = []
     for piece in pieces:
         cut = piece.rfind(b"\n") + 1
@@ -288,7 +289,7 @@ def _extract_records(
 ) -> Iterator[tuple[bytes, int, bool]]:
     """Blocks of the texts that ``extract`` finds in the lines, each text ended by a line end."""
     n_lines, bad_lines, first_bad = 0, 0, 0
-    for data in _whole_lines(pieces):
+    for data in whole_lines(pieces):
         valid = data
         try:
             data.decode("utf-8")
