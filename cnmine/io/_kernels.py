@@ -249,7 +249,7 @@ def encode_units(
         this = class_of(code, classes)
         if this <= STRAIGHT and not (keeps_all and code != 0x0A):
             n = put_boundary(codes, n, this)
-        elif this == HAN or this <= STRAIGHT:
+        elif this <= HAN or keeps_all and INNER <= this <= HASH:
             codes[n] = code
             n += 1
         elif this == COMPATIBILITY:
@@ -258,9 +258,6 @@ def encode_units(
         elif this >= INNER:
             if not keeps_all:
                 n = put_boundary(codes, n, PLAIN)
-            elif this != SPACE:
-                codes[n] = code
-                n += 1
         else:
             start, i = i, fold_letters(data, i, classes, fold, run_bytes, used)
             length = i - start
