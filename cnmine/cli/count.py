@@ -70,6 +70,8 @@ def command(
 
     if input_options["jsonl_field"] is not None and input_options["column"] is not None:
         raise UsageError("--jsonl-field and --column exclude each other")
+    if store := options.find_store(sources):
+        raise UsageError(f"{store}: is a store and no text; cnmine merge adds up stores")
     with Messages(quiet=quiet, verbose=verbose) as messages:
         found = options.open_sources(sources, recursive=recursive, output=output, on_notice=messages.notice)
         if notice := kernel_notice():

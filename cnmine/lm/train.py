@@ -26,8 +26,8 @@ from cnmine.lm.storage import prepare_model, write_model
 from cnmine.ngrams.build import count_texts
 from cnmine.ngrams.lookup import NgramStore, open_ngrams
 from cnmine.ngrams.scan import Windows, gather_windows, iter_windows
-from cnmine.ngrams.spans import cut_spans, rank_units
-from cnmine.ngrams.windows import sort_windows
+from cnmine.sorting.spans import cut_spans, rank_units
+from cnmine.sorting.windows import sort_windows
 from cnmine.store.packing import bits_for
 from cnmine.store.writing import StoreWriter
 

@@ -1,1 +1,1 @@
-"""Sources or stores in, a store of exact n-gram counts out: sorted spans, their sorted windows, lookup in them."""
+"""Sources or stores → a store of exact n-gram counts; stores → counts, neighbours, lists and scans of n-grams."""

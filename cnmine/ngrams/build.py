@@ -17,12 +17,12 @@ from cnmine.errors import UsageError
 from cnmine.io.paths import Source
 from cnmine.io.source import total_bytes
 from cnmine.io.units import join_blocks
-from cnmine.ngrams import spill
 from cnmine.ngrams.lookup import NgramStore, open_ngrams
-from cnmine.ngrams.scratch import Scratch
 from cnmine.ngrams.sections import KIND, VERSION, WindowIndex, write_settings, write_vocabulary
-from cnmine.ngrams.spans import rank_units, sort_spans
-from cnmine.ngrams.windows import MAX_ORDER, sort_windows
+from cnmine.sorting import spill
+from cnmine.sorting.scratch import Scratch
+from cnmine.sorting.spans import rank_units, sort_spans
+from cnmine.sorting.windows import MAX_ORDER, sort_windows
 from cnmine.store.packing import Packed, bits_for
 from cnmine.store.writing import StoreWriter, create_store
 
@@ -201,9 +201,10 @@ def merge_stores(
     if not paths:
         raise UsageError("nothing to merge; name at least one store")
     with ExitStack() as stack:
+        # First of all: a store that is input and output must not be replaced by another process behind its opening.
+        writer = stack.enter_context(create_store(path, kind=KIND, version=VERSION, on_notice=on_notice))
         stores = [stack.enter_context(open_ngrams(source)) for source in paths]
         settings = _add_settings(stores)
-        writer = stack.enter_context(create_store(path, kind=KIND, version=VERSION, on_notice=on_notice))
         scratch = stack.enter_context(Scratch(temp_dir, on_notice))
         for store in stores:
             store.verify_text()
@@ -294,19 +295,20 @@ class _Builder:
 
     def _write_text(self, runs: list[spill.SortedRun]) -> tuple[list[bytes], np.ndarray, int]:
         """Write the section ``text``; return the vocabulary, the text and the number of its spans."""
+        length = sum(max(len(run.text) - 1, 0) for run in runs) + 1
         if len(runs) == 1 and isinstance(runs[0].text, np.ndarray):
             vocabulary, text = runs[0].list_units(), runs[0].text
             pieces: Iterator[np.ndarray] = iter([text])
         else:
-            length = sum(max(len(run.text) - 1, 0) for run in runs) + 1
             self.on_step(f"merging {len(runs)} sorted parts", total=length)
             vocabulary, merged = spill.merge_runs(
                 runs, budget_bytes=self.budget_bytes // 2, threads=self.threads, on_progress=self.on_progress
             )
             text = self._allocate(length if length > 1 else 0, _id_dtype(len(vocabulary)))
             pieces = _copy_pieces(spill.join_pieces(merged), text, runs)
-        n_boundaries = 0
-        with self.writer.section("text", bits_for(len(vocabulary) + N_BOUNDARIES - 1)) as section:
+        n_boundaries, id_bits = 0, bits_for(len(vocabulary) + N_BOUNDARIES - 1)
+        self.writer.require(length * (id_bits + 1) // 8)  # the text, and a bit for every occurrence
+        with self.writer.section("text", id_bits) as section:
             for piece in pieces:
                 for start in range(0, len(piece), PIECE_IDS):
                     part = piece[start : start + PIECE_IDS]

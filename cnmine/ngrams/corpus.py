@@ -8,7 +8,7 @@ from cnmine.counting.corpus import MAX_UNITS, PADDING, Corpus, merge_boundaries
 from cnmine.dtypes import N_BOUNDARIES, UNIT
 from cnmine.errors import UsageError
 from cnmine.ngrams.lookup import NgramStore
-from cnmine.ngrams.spill import SortedRun
+from cnmine.sorting.spill import SortedRun
 
 ITEMS_PER_PIECE = 1 << 22
 

@@ -82,7 +82,7 @@ def iter_windows(store: NgramStore, n_symbols: int, *, threads: int = 1) -> Iter
 def gather_windows(
     text: np.ndarray, blocks: Iterable[tuple[np.ndarray, np.ndarray]], n_symbols: int, *, threads: int = 1
 ) -> Iterator[Windows]:
-    """Windows of a text in memory whose pointers and counts `cnmine.ngrams.windows.sort_windows` gives.
+    """Windows of a text in memory whose pointers and counts `cnmine.sorting.windows.sort_windows` gives.
 
     Parameters
     ----------

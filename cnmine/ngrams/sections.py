@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnmine.dtypes import N_BOUNDARIES
-from cnmine.ngrams.windows import WindowBlock, window_keys
+from cnmine.sorting.windows import WindowBlock, window_keys
 from cnmine.store.packing import bits_for
 from cnmine.store.writing import StoreWriter
 

@@ -9,7 +9,7 @@ import numpy as np
 from cnmine.io.units import MAX_RUN_BYTES
 from cnmine.ngrams import _verify_kernels as kernels
 from cnmine.ngrams.lookup import SAMPLED_WINDOWS, NgramStore
-from cnmine.ngrams.spans import MAX_SPAN
+from cnmine.sorting.spans import MAX_SPAN
 
 _SLICE_UNITS = 1 << 22  # of the text, that one call of a kernel reads
 _SLICE_WINDOWS = 1 << 19

@@ -67,6 +67,10 @@ class StoreWriter:
         self._n_bytes = self._n_handed = 0
         self._write(self._header)
 
+    def require(self, n_bytes: int) -> None:
+        """Raise a ResourceError if the disk has no room for so many more bytes: as soon as that is known."""
+        _require_room(self._output.name, resolve_target(self._output.name), n_bytes, "at least")
+
     def add(self, name: str, values: np.ndarray | bytes, bits: int | None = None) -> None:
         """Write a whole section.
 
@@ -233,13 +237,7 @@ def _sweep(target: str, on_notice: Callable[[str], None]) -> None:
 
 def _reserve(output: OutputFile, path: str, target: str, expected_bytes: int) -> None:
     """Fail before the work if the disk is too small; take the room now, so that nobody else does."""
-    directory = os.path.dirname(target)
-    free = shutil.disk_usage(directory).free
-    if expected_bytes > free:
-        raise ResourceError(
-            f"{path}: takes up to {_megabytes(expected_bytes)}, and {directory} has {_megabytes(free)} free; "
-            "make room or choose another place with --output"
-        )
+    _require_room(path, target, expected_bytes, "up to")
     if expected_bytes > HEADER.size and hasattr(os, "posix_fallocate"):
         try:
             os.posix_fallocate(output.fileno(), 0, expected_bytes)
@@ -247,6 +245,16 @@ def _reserve(output: OutputFile, path: str, target: str, expected_bytes: int) ->
             if err.errno not in _NO_RESERVATION:
                 with output.named_errors():
                     raise
+
+
+def _require_room(path: str, target: str, n_bytes: int, bound: str) -> None:
+    directory = os.path.dirname(target)
+    free = shutil.disk_usage(directory).free
+    if n_bytes > free:
+        raise ResourceError(
+            f"{path}: takes {bound} {_megabytes(n_bytes)}, and {directory} has {_megabytes(free)} free; "
+            "make room or choose another place with --output"
+        )
 
 
 def _megabytes(n_bytes: int) -> str:

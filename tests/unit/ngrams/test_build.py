@@ -13,10 +13,11 @@ from reference_store import Span, spans_of_text, write_reference_store
 
 from cnmine.errors import CorpusError, StoreError, UsageError
 from cnmine.io.paths import find_sources
-from cnmine.ngrams import build, spill
+from cnmine.ngrams import build
 from cnmine.ngrams.build import count_corpus, merge_stores
 from cnmine.ngrams.corpus import load_corpus
 from cnmine.ngrams.lookup import open_ngrams
+from cnmine.sorting import spill
 
 CHARACTERS = "我你他的了在𠮷一5aZ，。“”（）《》 \n.-"
 texts = st.lists(st.text(CHARACTERS, max_size=30), min_size=0, max_size=6).map("\n".join)
@@ -99,7 +100,7 @@ def test_merge_stores__same_bytes_with_a_tiny_budget(tmp_path, tiny_budget, thre
 
 def test_count_corpus__a_span_that_never_ends(tmp_path, tiny_budget, monkeypatch):
     monkeypatch.setattr("cnmine.counting.codes.MAX_SPAN", 64)
-    monkeypatch.setattr("cnmine.ngrams.spans.MAX_SPAN", 64)
+    monkeypatch.setattr("cnmine.sorting.spans.MAX_SPAN", 64)
     text = "".join(chr(0x4E00 + i * 7 % 50) for i in range(1000)) + "”。“" + "天" * 64 + "”" + "地" * 65
     expected = _expected(tmp_path, [text], max_span=64)
     for block_bytes in (30, 300, 1 << 22):

@@ -14,7 +14,7 @@ from cnmine.errors import StoreError, UsageError
 from cnmine.ngrams import scan
 from cnmine.ngrams.lookup import open_ngrams
 from cnmine.ngrams.scan import gather_windows, iter_windows
-from cnmine.ngrams.windows import sort_windows
+from cnmine.sorting.windows import sort_windows
 
 texts = st.lists(st.tuples(st.lists(st.integers(4, 7), min_size=1, max_size=6), st.integers(0, 3)), min_size=1)
 

@@ -15,7 +15,7 @@ from types import TracebackType
 import numpy as np
 
 from cnmine.errors import ResourceError, StoreError, UsageError
-from cnmine.ngrams.spill import reserve, write_all
+from cnmine.sorting.spill import reserve, write_all
 from cnmine.store.locking import exclusive_lock
 
 ZEROS = np.zeros(1 << 20, np.uint8)

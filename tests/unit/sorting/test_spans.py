@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from cnmine.dtypes import N_BOUNDARIES, RUN_BASE
 from cnmine.errors import UsageError
-from cnmine.ngrams import spans
-from cnmine.ngrams.spans import rank_units, sort_spans
+from cnmine.sorting import spans
+from cnmine.sorting.spans import rank_units, sort_spans
 
 narrow = st.integers(4, 6)
 wide = st.sampled_from([4, 5, 6, 300, 301, 40_000, 65_534, 65_535])

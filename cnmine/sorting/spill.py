@@ -22,8 +22,8 @@ from cnmine._parallel import map_ordered
 from cnmine.dtypes import N_BOUNDARIES
 from cnmine.errors import CorpusError, ResourceError, StoreError, UsageError
 from cnmine.io.units import CLOSING_BIT, OPENING_BIT, join_blocks
-from cnmine.ngrams import _spill_kernels as kernels
-from cnmine.ngrams.spans import BLOCK_SLOTS, SHARD_SLOTS, sort_spans
+from cnmine.sorting import _spill_kernels as kernels
+from cnmine.sorting.spans import BLOCK_SLOTS, SHARD_SLOTS, sort_spans
 from cnmine.store.container import Store
 from cnmine.store.packing import Packed
 

@@ -20,7 +20,7 @@ from cnmine.counting.codes import MAX_SPAN
 from cnmine.dtypes import N_BOUNDARIES, RUN_BASE
 from cnmine.errors import UsageError
 from cnmine.io.units import CLOSING_BIT, OPENING_BIT
-from cnmine.ngrams import _span_kernels as kernels
+from cnmine.sorting import _span_kernels as kernels
 
 BLOCK_SLOTS = 1 << 22  # slots of text that one call goes through: some hundredths of a second
 SHARD_SLOTS = 1 << 18  # text and keys of a shard stay in the second-level cache

@@ -1,4 +1,4 @@
-"""One array of unit ids → its distinct windows in sorted order; what works for `cnmine.ngrams.windows`.
+"""One array of unit ids → its distinct windows in sorted order; what works for `cnmine.sorting.windows`.
 
 Every position becomes one 64-bit key, two symbols of its window above the position itself. NumPy's SIMD sort
 moves the keys, a shard of the first units at a time. Within a shard, blocks of whole groups of equal keys fetch
@@ -18,7 +18,7 @@ import numpy as np
 from cnmine._parallel import map_ordered
 from cnmine.dtypes import COUNT, N_BOUNDARIES
 from cnmine.errors import ResourceError, UsageError
-from cnmine.ngrams import _window_kernels as kernels
+from cnmine.sorting import _window_kernels as kernels
 
 KEY_BITS, INDEX_BITS = 64, 16
 WORD_BITS = 38  # of the symbols in the key of a batch; the index in the block and the group take the rest
@@ -42,7 +42,7 @@ class WindowSorter:
     positions
         Places in ``text``.
     max_order, id_bits, budget_bytes, threads, on_progress
-        As for `cnmine.ngrams.windows.sort_windows`.
+        As for `cnmine.sorting.windows.sort_windows`.
     position_bits
         How many bits hold a place.
     capacity

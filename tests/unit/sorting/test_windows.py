@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnmine.errors import UsageError
-from cnmine.ngrams import parts, window_sorter, windows
-from cnmine.ngrams.windows import WindowBlock, sort_windows, temp_bytes, window_keys
+from cnmine.sorting import parts, window_sorter, windows
+from cnmine.sorting.windows import WindowBlock, sort_windows, temp_bytes, window_keys
 from cnmine.store.packing import Packed, pack
 
 PLENTY = 1 << 30

@@ -16,7 +16,7 @@ from cnmine._parallel import map_ordered
 from cnmine.dtypes import COUNT
 from cnmine.errors import ResourceError
 from cnmine.io.output import OutputFile
-from cnmine.ngrams import _part_kernels as kernels
+from cnmine.sorting import _part_kernels as kernels
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Layout:
     n_positions
         Length of the text.
     max_order, id_bits
-        As for `cnmine.ngrams.windows.sort_windows`.
+        As for `cnmine.sorting.windows.sort_windows`.
     pointer_dtype
         Type of a position.
     """

@@ -10,9 +10,9 @@ import numpy as np
 
 from cnmine.dtypes import N_BOUNDARIES
 from cnmine.errors import UsageError
-from cnmine.ngrams import _window_kernels as kernels
-from cnmine.ngrams.parts import Layout, n_scans, scan_windows, split_windows
-from cnmine.ngrams.window_sorter import WindowSorter
+from cnmine.sorting import _window_kernels as kernels
+from cnmine.sorting.parts import Layout, n_scans, scan_windows, split_windows
+from cnmine.sorting.window_sorter import WindowSorter
 
 MAX_ORDER = 7
 KEY_BITS = 64
