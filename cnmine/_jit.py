@@ -45,7 +45,7 @@ IS_CACHED = not CHECKED and _has_cache_dir()
 # others may want these products, so they stay.
 _SPARES_SCIPY = "cnmine.cli" in sys.modules and "scipy" not in sys.modules
 if _SPARES_SCIPY:
-    sys.modules["scipy"] = None  # type: ignore[assignment]  (importing it fails)
+    sys.modules["scipy"] = None  # type: ignore[assignment]  # importing it fails
 try:
     import numba  # after the cache decision: importing it takes half a second
     import numba.np.arraymath
