@@ -12,7 +12,7 @@ from cnmine._parallel import map_ordered
 from cnmine.dtypes import COUNT, N_BOUNDARIES
 from cnmine.errors import CorpusError, StoreError, UsageError
 from cnmine.lm import _kernels as kernels
-from cnmine.lm.levels import END, ROW, SLICE_ROWS, UNKNOWN, Level, Scratch
+from cnmine.lm.levels import END, ROW, SLICE_ROWS, UNKNOWN, ArrayPool, Level
 
 FALLBACK = (0.5, 1.0, 1.5)
 LOG_PROB = np.float32
@@ -88,7 +88,7 @@ def estimate(
     prune: Sequence[int] = (),
     fallback: Sequence[float] | None = None,
     appearance: np.ndarray | None = None,
-    scratch: Scratch,
+    pool: ArrayPool,
     threads: int = 1,
 ) -> Model:
     """Estimate an interpolated modified Kneser–Ney model (Chen & Goodman 1998, Heafield et al. 2013).
@@ -105,7 +105,7 @@ def estimate(
         Discounts for the counts 1, 2, 3 and more, where those of an order cannot be computed.
     appearance
         ``int64[n_ids]``, when each unit was seen first; see `_correct_counts`.
-    scratch
+    pool
         Where arrays are kept.
     threads
         Worker threads; the result does not depend on them.
@@ -122,11 +122,11 @@ def estimate(
     """
     thresholds = parse_thresholds(prune, order)
     for level in levels[1:order]:
-        _link(levels, level.order, scratch, threads)
+        _link(levels, level.order, pool, threads)
     pruned = [_mark_pruned(level, threshold) for level, threshold in zip(levels, thresholds, strict=False)]
     originals = _adjust_counts(levels, order, appearance)
     discounts = _discounts(levels[:order], originals, fallback)
-    probs, backoffs = _interpolate(levels, order, discounts, pruned, scratch, threads)
+    probs, backoffs = _interpolate(levels, order, discounts, pruned, pool, threads)
     result = []
     for level, logs, weights in zip(levels[:order], probs, backoffs, strict=True):
         list(map_ordered(partial(_take_logarithms, logs), _slices(len(logs)), threads=threads))
@@ -148,13 +148,13 @@ def _take_logarithms(probs: np.ndarray, rows: tuple[int, int]) -> None:
     kernels.take_logarithms(probs[rows[0] : rows[1]])
 
 
-def _link(levels: list[Level], order: int, scratch: Scratch, threads: int) -> None:
+def _link(levels: list[Level], order: int, pool: ArrayPool, threads: int) -> None:
     """Find the suffixes of all rows of one order."""
     level, parents = levels[order - 1], levels[order - 2]
     if order == 2:
         level.links = level.words
         return
-    level.links = scratch.empty(len(level), ROW)
+    level.links = pool.empty(len(level), ROW)
     upper = (parents.links, levels[order - 3].firsts, parents.words)
 
     def link(rows: tuple[int, int]) -> None:
@@ -255,7 +255,7 @@ def _interpolate(
     order: int,
     discounts: np.ndarray,
     pruned: list[np.ndarray],
-    scratch: Scratch,
+    pool: ArrayPool,
     threads: int,
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Probabilities (not their logarithms) and logarithms of back-offs of all orders."""
@@ -264,8 +264,8 @@ def _interpolate(
     for parents, level, marks in zip(levels, levels[1:order], pruned[1:], strict=False):
         # The probabilities take the place of the counts, which nobody asks for any more.
         fits = level.counts.dtype.itemsize == np.dtype(LOG_PROB).itemsize
-        out = level.counts.view(LOG_PROB) if fits else scratch.empty(len(level), LOG_PROB)
-        weights = scratch.empty(len(parents), LOG_PROB)
+        out = level.counts.view(LOG_PROB) if fits else pool.empty(len(level), LOG_PROB)
+        weights = pool.empty(len(parents), LOG_PROB)
         run = partial(
             _interpolate_rows,
             discounts=discounts[level.order - 1],

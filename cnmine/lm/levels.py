@@ -23,7 +23,7 @@ SLICE_ROWS = 1 << 18  # of one call of a kernel
 _MIN_ITEMS = 1 << 16
 
 
-class Scratch:
+class ArrayPool:
     """Arrays that lie in memory as long as they fit a budget, else in files without a name.
 
     Parameters
@@ -80,9 +80,9 @@ class Scratch:
 class Column:
     """An array that grows at its end."""
 
-    def __init__(self, dtype: np.typing.DTypeLike, scratch: Scratch) -> None:
+    def __init__(self, dtype: np.typing.DTypeLike, pool: ArrayPool) -> None:
         self._array = np.empty(0, dtype)
-        self._scratch = scratch
+        self._pool = pool
         self._file: Any = None
         self._n_items = 0
 
@@ -105,23 +105,23 @@ class Column:
         if self._file is None:
             self._array.resize(self._n_items, refcheck=False)
             return self._array
-        with self._scratch.named_errors(0), self._file:  # the map outlives the file
+        with self._pool.named_errors(0), self._file:  # the map outlives the file
             return np.memmap(self._file, self._array.dtype, "r+").view(np.ndarray)
 
     def _grow(self, needed: int) -> None:
         capacity = max(needed + needed // 16, _MIN_ITEMS)
-        if self._scratch.take((capacity - len(self._array)) * self._array.itemsize):
+        if self._pool.take((capacity - len(self._array)) * self._array.itemsize):
             # Large blocks grow where they are: nothing is copied.
             self._array.resize(capacity, refcheck=False)
             return
-        self._file = self._scratch.new_file()
+        self._file = self._pool.new_file()
         self._write(self._array[: self._n_items])
-        self._scratch.take(-self._array.nbytes)
+        self._pool.take(-self._array.nbytes)
         self._array = np.empty(0, self._array.dtype)
 
     def _write(self, values: np.ndarray) -> None:
         data = np.ascontiguousarray(values, self._array.dtype).view(np.uint8).data
-        with self._scratch.named_errors(len(data)):
+        with self._pool.named_errors(len(data)):
             while len(data):
                 data = data[self._file.write(data) :]
 
@@ -160,12 +160,12 @@ class Level:
 class _Branch:
     """Collects the levels of the n-grams of one kind: those that begin anywhere, or the rest of those behind <s>."""
 
-    def __init__(self, depth: int, from_starts: bool, count_type: type, scratch: Scratch) -> None:
+    def __init__(self, depth: int, from_starts: bool, count_type: type, pool: ArrayPool) -> None:
         self.depth, self.from_starts = depth, from_starts
         self._state = tuple(np.zeros(n, np.int64) for n in (depth, depth, depth, depth, 1))
-        self.words = [Column(np.uint32, scratch) for _ in range(depth)]
-        self.firsts = [Column(ROW, scratch) for _ in range(depth)]
-        self.counts = [Column(count_type, scratch) for _ in range(depth)]
+        self.words = [Column(np.uint32, pool) for _ in range(depth)]
+        self.firsts = [Column(ROW, pool) for _ in range(depth)]
+        self.counts = [Column(count_type, pool) for _ in range(depth)]
 
     def add(self, windows: Windows) -> None:
         """Add the next windows of the sorted order."""
@@ -191,7 +191,7 @@ class _Branch:
 
 
 def build_levels(
-    windows: Iterable[Windows], order: int, n_units: int, *, n_empty: int = 0, n_tokens: int, scratch: Scratch
+    windows: Iterable[Windows], order: int, n_units: int, *, n_empty: int = 0, n_tokens: int, pool: ArrayPool
 ) -> list[Level]:
     """Count the n-grams of all orders, with <s> and </s>, in one pass over sorted windows.
 
@@ -207,7 +207,7 @@ def build_levels(
         Lines without any unit, to be counted as sentences.
     n_tokens
         At least the sum of all counts, with </s>: decides the type of counts.
-    scratch
+    pool
         Where the arrays are kept.
 
     Returns
@@ -217,8 +217,8 @@ def build_levels(
     """
     depth = max(order, 2)
     count_type = np.uint32 if n_tokens < 1 << 32 else COUNT
-    inner = _Branch(depth, False, count_type, scratch)
-    starts = _Branch(depth - 1, True, count_type, scratch)
+    inner = _Branch(depth, False, count_type, pool)
+    starts = _Branch(depth - 1, True, count_type, pool)
     if n_empty:
         lone_end = np.zeros((1, depth), np.uint32), np.zeros(1, np.uint32), np.array([n_empty], np.int64)
         starts.add(Windows(*lone_end))

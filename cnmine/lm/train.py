@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
 
+from cnmine._memory import trim_heap
 from cnmine.counting.codes import EncodedText, read_codes
 from cnmine.dtypes import N_BOUNDARIES, RUN_BASE
-from cnmine.errors import CorpusError, ResourceError, UsageError
+from cnmine.errors import CorpusError, UsageError
 from cnmine.io.paths import Source
 from cnmine.io.source import total_bytes
 from cnmine.io.units import join_blocks
 from cnmine.lm import _kernels as kernels
 from cnmine.lm.estimate import estimate, parse_thresholds
-from cnmine.lm.levels import Scratch, build_levels
+from cnmine.lm.levels import ArrayPool, build_levels
 from cnmine.lm.storage import prepare_model, write_model
 from cnmine.ngrams.build import count_texts
 from cnmine.ngrams.lookup import NgramStore, open_ngrams
 from cnmine.ngrams.scan import Windows, gather_windows, iter_windows
+from cnmine.sorting.scratch import Scratch
 from cnmine.sorting.spans import cut_spans, rank_units
 from cnmine.sorting.windows import sort_windows
 from cnmine.store.packing import bits_for
@@ -33,7 +32,7 @@ from cnmine.store.writing import StoreWriter
 
 MAX_ORDER = 8  # the longest windows that are sorted
 MIN_BUDGET_BYTES = 64 << 20
-BUFFER_BYTES = 64 << 20  # windows on their way from one stage to the next
+BUFFER_BYTES = 128 << 20  # windows on their way from one stage to the next, and what allocators keep
 TEXT_SHARE = 0.8  # of the memory that a text may take while it is read; more goes through a store on disk
 SORT_SHARE = 0.4  # of the memory besides the text; the rest is for the levels
 Step = Callable[..., None]
@@ -153,8 +152,8 @@ def train_model(
             trainer.take_text(first)
             del first
         else:
-            directory = stack.enter_context(temporary_directory(temp_dir))
-            corpus = trainer.count(chain([first], texts), os.path.join(directory, "corpus.store"), settings)
+            scratch = stack.enter_context(Scratch(temp_dir, on_notice))
+            corpus = trainer.count(chain([first], texts), scratch.new_path(), settings)
             trainer.take_store(stack.enter_context(open_ngrams(corpus)))
         trainer.appearance = reading.appearance(trainer.unit_texts)
         trainer.n_empty = reading.totals["n_lines"] - trainer.n_sentences
@@ -248,6 +247,7 @@ class _Trainer:
             spare = max(MIN_BUDGET_BYTES, self.budget_bytes - ids.nbytes)
             self._level_bytes = int(spare * (1 - SORT_SHARE))
             self._windows = self._sort(ids, spare - self._level_bytes)
+        trim_heap()
 
     def count(self, texts: Iterable[EncodedText], path: str, settings: dict[str, Any]) -> str:
         """Make a store of a text that does not fit into memory; return its path."""
@@ -274,7 +274,7 @@ class _Trainer:
         """Count, estimate and write; return the settings of the model."""
         if not self.n_tokens:
             raise CorpusError("there is no text to learn from: no line has a character that is not white space")
-        scratch = Scratch(self._level_bytes, self.temp_dir)
+        pool = ArrayPool(self._level_bytes, self.temp_dir)
         self.on_step("counting", total=self.n_tokens)
         levels = build_levels(
             self._windows,
@@ -282,10 +282,11 @@ class _Trainer:
             len(self.unit_texts),
             n_empty=self.n_empty,
             n_tokens=self.n_tokens + self.n_sentences + self.n_empty,
-            scratch=scratch,
+            pool=pool,
         )
         self._windows = iter(())  # and with it the text
-        scratch.take(self._level_bytes - self.budget_bytes)
+        trim_heap()
+        pool.take(self._level_bytes - self.budget_bytes)
         self.on_step("estimating")
         model = estimate(
             levels,
@@ -293,7 +294,7 @@ class _Trainer:
             prune=self.prune,
             fallback=self.fallback,
             appearance=self.appearance,
-            scratch=scratch,
+            pool=pool,
             threads=self.threads,
         )
         del levels
@@ -317,22 +318,6 @@ class _Trainer:
         for block in iter_windows(store, self.n_symbols, threads=self.threads):
             yield block
             self.on_progress(int(block.counts.sum()))
-
-
-@contextmanager
-def temporary_directory(parent: str | None) -> Iterator[str]:
-    """A directory that is gone at the end."""
-    try:
-        directory = tempfile.mkdtemp(prefix="cnmine-", dir=parent)
-    except OSError as err:
-        raise ResourceError(
-            f"{parent or tempfile.gettempdir()}: no temporary directory: {err.strerror or err}; "
-            "choose another place with --temp-dir"
-        ) from err
-    try:
-        yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _take_pieces(text: EncodedText, id_of_code: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cnmine.errors import CorpusError, ResourceError, UsageError
 from cnmine.io.paths import find_sources
 from cnmine.lm import estimate, levels, train
-from cnmine.lm.levels import Column, Scratch
+from cnmine.lm.levels import ArrayPool, Column
 from cnmine.lm.train import train_from_store, train_model
 from cnmine.ngrams.build import count_corpus
 
@@ -143,7 +143,7 @@ def test_train_model__refuses(train_lines, options, message):
 
 def test_column__keeps_everything_wherever_it_lies(tmp_path):
     for budget in (0, 100, 1000, None):
-        column = Column(np.uint32, Scratch(budget, str(tmp_path)))
+        column = Column(np.uint32, ArrayPool(budget, str(tmp_path)))
         for start in range(0, 200, 10):
             column.append(np.arange(start, start + 10))
         assert len(column) == 200
@@ -151,12 +151,12 @@ def test_column__keeps_everything_wherever_it_lies(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_scratch__names_the_place_that_has_no_room(tmp_path):
+def test_pool__names_the_place_that_has_no_room(tmp_path):
     with pytest.raises(ResourceError, match=r"nowhere: no room.*--temp-dir"):
-        Scratch(0, str(tmp_path / "nowhere")).empty(10, np.uint8)
+        ArrayPool(0, str(tmp_path / "nowhere")).empty(10, np.uint8)
 
 
-def test_scratch__arrays_on_disk_are_arrays(tmp_path):
-    array = Scratch(0, str(tmp_path)).empty(10, np.uint32)
+def test_pool__arrays_on_disk_are_arrays(tmp_path):
+    array = ArrayPool(0, str(tmp_path)).empty(10, np.uint32)
     array[:] = 7
     assert array.sum() == 70 and list(tmp_path.iterdir()) == []
