@@ -54,7 +54,7 @@ class Outcome:
         return [line.split("\t") for line in self.stdout.split("\n")[:-1]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def invoke():
     """Runs the command line on arguments; gives exit code and both streams."""
 
