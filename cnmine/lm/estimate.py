@@ -12,7 +12,7 @@ from cnmine._parallel import map_ordered
 from cnmine.dtypes import COUNT, N_BOUNDARIES
 from cnmine.errors import CorpusError, StoreError, UsageError
 from cnmine.lm import _kernels as kernels
-from cnmine.lm.levels import END, ROW, SLICE_ROWS, UNKNOWN, ArrayPool, Level
+from cnmine.lm.levels import END, ROW, SLICE_ROWS, UNKNOWN, ArrayPool, Level, release_pages
 
 FALLBACK = (0.5, 1.0, 1.5)
 LOG_PROB = np.float32
@@ -130,6 +130,7 @@ def estimate(
     result = []
     for level, logs, weights in zip(levels[:order], probs, backoffs, strict=True):
         list(map_ordered(partial(_take_logarithms, logs), _slices(len(logs)), threads=threads))
+        release_pages(logs)
         firsts = level.firsts[: len(level) + 1 if level.order < order else 0]
         result.append(Estimate(level.words, level.links, firsts, logs, weights))
     result[0].log10_probs[[2, 3, -1]] = IMPOSSIBLE, IMPOSSIBLE, 0.0  # <s> as lmplz has it
@@ -163,6 +164,7 @@ def _link(levels: list[Level], order: int, pool: ArrayPool, threads: int) -> Non
             raise StoreError(f"{order}-gram number {failed} has no suffix: the windows do not belong to one text")
 
     list(map_ordered(link, _slices(len(parents)), threads=threads))
+    release_pages(level.words, level.links, parents.firsts, parents.links)
 
 
 def _mark_pruned(level: Level, threshold: int) -> np.ndarray:
@@ -187,6 +189,7 @@ def _adjust_counts(levels: list[Level], order: int, appearance: np.ndarray | Non
         above = levels[level.order]
         for rows in _slices(len(above)):
             kernels.count_suffixes(above.links, rows, level.counts)
+        release_pages(above.links, level.counts)
     levels[0].counts[[UNKNOWN, -1]] = 0
     return [
         (int(levels[n].counts[row]), original)
@@ -274,6 +277,7 @@ def _interpolate(
             out=(out, weights),
         )
         list(map_ordered(run, _slices(len(parents)), threads=threads))
+        release_pages(parents.firsts, level.counts, level.links, out, weights)
         probs.append(out)
         backoffs.append(weights)
     return probs, [*backoffs, np.zeros(0, LOG_PROB)]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cnmine import _memory
 from cnmine.dtypes import COUNT, N_BOUNDARIES
 from cnmine.errors import ResourceError
 from cnmine.lm import _kernels as kernels
@@ -21,6 +22,12 @@ MAX_ROWS = 1 << 32
 UNKNOWN, END = kernels.UNKNOWN, kernels.END
 SLICE_ROWS = 1 << 18  # of one call of a kernel
 _MIN_ITEMS = 1 << 16
+
+
+def release_pages(*arrays: np.ndarray) -> None:
+    """Let go of the memory behind arrays that lie in files; what is used again is read again."""
+    for array in arrays:
+        _memory.release_pages(array)
 
 
 class ArrayPool:
@@ -162,6 +169,7 @@ class _Branch:
 
     def __init__(self, depth: int, from_starts: bool, count_type: type, pool: ArrayPool) -> None:
         self.depth, self.from_starts = depth, from_starts
+        self._rows: tuple[np.ndarray, ...] = (np.empty((depth, 0), np.uint32),)
         self._state = tuple(np.zeros(n, np.int64) for n in (depth, depth, depth, depth, 1))
         self.words = [Column(np.uint32, pool) for _ in range(depth)]
         self.firsts = [Column(ROW, pool) for _ in range(depth)]
@@ -171,8 +179,10 @@ class _Branch:
         """Add the next windows of the sorted order."""
         if not self.depth:
             return
-        shape = (self.depth, len(windows.lefts) + 1)
-        words, firsts, counts = np.empty(shape, np.uint32), np.empty(shape, np.int64), np.empty(shape, np.int64)
+        if self._rows[0].shape[1] <= len(windows.lefts):  # at most so many rows are opened, and one more closed
+            shape = (self.depth, len(windows.lefts) + 1)
+            self._rows = tuple(np.empty(shape, dtype) for dtype in (np.uint32, np.int64, np.int64))
+        words, firsts, counts = self._rows
         _, _, opened, closed, _ = (array.copy() for array in self._state)
         kernels.add_windows(tuple(windows), self.from_starts, self._state, words, firsts, counts)
         for level in range(self.depth):

@@ -13,6 +13,7 @@ from cnmine import __version__
 from cnmine.dtypes import N_BOUNDARIES
 from cnmine.errors import StoreError
 from cnmine.lm.estimate import Estimate, Model
+from cnmine.lm.levels import release_pages
 from cnmine.store.container import Store, open_store
 from cnmine.store.packing import bits_for
 from cnmine.store.writing import StoreWriter, create_store
@@ -84,6 +85,7 @@ def write_model(
         for n, level in enumerate(model.orders, start=1):
             for piece in _records(level, n, order):
                 section.append(piece)
+            release_pages(*(column for column in vars(level).values()))
     return settings
 
 

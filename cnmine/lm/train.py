@@ -19,7 +19,7 @@ from cnmine.io.source import total_bytes
 from cnmine.io.units import join_blocks
 from cnmine.lm import _kernels as kernels
 from cnmine.lm.estimate import estimate, parse_thresholds
-from cnmine.lm.levels import ArrayPool, build_levels
+from cnmine.lm.levels import ArrayPool, build_levels, release_pages
 from cnmine.lm.storage import prepare_model, write_model
 from cnmine.ngrams.build import count_texts
 from cnmine.ngrams.lookup import NgramStore, open_ngrams
@@ -35,6 +35,7 @@ MIN_BUDGET_BYTES = 64 << 20
 BUFFER_BYTES = 128 << 20  # windows on their way from one stage to the next, and what allocators keep
 TEXT_SHARE = 0.8  # of the memory that a text may take while it is read; more goes through a store on disk
 SORT_SHARE = 0.4  # of the memory besides the text; the rest is for the levels
+SCANNED_BLOCKS = 128  # of windows, after which a store's pages are let go of
 Step = Callable[..., None]
 COUNTED = ("n_bytes", "n_characters", "n_bad", "n_lines")
 
@@ -136,7 +137,7 @@ def train_model(
             sources,
             fold_case=fold_case,
             punctuation="keep",
-            max_codes=int(trainer.budget_bytes * TEXT_SHARE) // 8,  # as codes and as ids
+            max_codes=int(max(MIN_BUDGET_BYTES, budget_bytes) * TEXT_SHARE) // 8,  # as codes and as ids
             threads=threads,
             on_progress=on_progress,
             on_notice=on_notice,
@@ -315,9 +316,13 @@ class _Trainer:
         yield from gather_windows(ids, pairs, self.n_symbols, threads=self.threads)
 
     def _scan(self, store: NgramStore) -> Iterator[Windows]:
-        for block in iter_windows(store, self.n_symbols, threads=self.threads):
+        mapped = [store.store.packed(name).words for name in ("text", "windows")]
+        for i, block in enumerate(iter_windows(store, self.n_symbols, threads=self.threads)):
             yield block
             self.on_progress(int(block.counts.sum()))
+            if i % SCANNED_BLOCKS == SCANNED_BLOCKS - 1:
+                release_pages(*mapped)
+        release_pages(*mapped)
 
 
 def _take_pieces(text: EncodedText, id_of_code: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
