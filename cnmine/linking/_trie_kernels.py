@@ -12,6 +12,7 @@ from cnmine._jit import kernel
 BASE, CHECK, KEY = 0, 1, 2
 NODE, FIRST, STOP, DEPTH = 0, 1, 2, 3  # columns of the queue
 DIGIT = 2
+FNV_START, FNV_PRIME, LOW_32, ONE = np.uint64(2166136261), np.uint64(16777619), np.uint64(0xFFFFFFFF), np.uint64(1)
 COMMA, DOT = 0x2C, 0x2E
 MAX_TRIES = 1024  # after more, nodes with several children no longer search the front, where there is no room for them
 
@@ -176,3 +177,21 @@ def find_key(codes, tables):  # u4[n], (u2[m], u1[c], i4[s, 3])
             return np.int64(-1)
         node = child
     return np.int64(nodes[node, KEY])
+
+
+@kernel
+def find_keys(codes, offsets, tables, out):  # u4[n], i8[k + 1], (u2[m], u1[c], i4[s, 3]), i4[k]
+    """For stretches of text the key that each is; where there is none, the complement of a hash of 31 bits."""
+    for i in range(offsets.shape[0] - 1):
+        stretch = codes[offsets[i] : offsets[i + 1]]
+        key = find_key(stretch, tables)
+        out[i] = key if key >= 0 else -1 - hash_codes(stretch)
+
+
+@kernel
+def hash_codes(codes):  # u4[n]
+    """FNV-1a of code points, 31 bits."""
+    value = FNV_START
+    for code in codes:
+        value = (value ^ np.uint64(code)) * FNV_PRIME & LOW_32
+    return np.int64(value >> ONE)

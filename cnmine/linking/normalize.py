@@ -20,6 +20,7 @@ _MIDDLE_DOTS = "\u2022\u2027\u2219\u22c5\u30fb\uff65"
 _APOSTROPHES = "\u2019\u02bc"
 _FOLDED_RANGES = ((0xF900, 0xFB00), (0xFF01, 0xFFE7), (0x2F800, 0x2FA20))  # compatibility ideographs, widths
 _SCRIPTS = ((0x41, 0x250), (0x370, 0x530), (0x1E00, 0x2000))  # Latin, Greek, Cyrillic
+_IDEOGRAPHS = (0x4E00, 0xA000)
 _CASED_RANGES = (
     (0x41, 0x590),
     (0x10A0, 0x1400),
@@ -168,6 +169,18 @@ def run_classes() -> np.ndarray:
     return classes
 
 
+@cache
+def content_table() -> np.ndarray:
+    """Whether each code point is a letter, an ideograph or a digit, ``bool[0x110000]``, read-only."""
+    table = np.zeros(N_CODES, np.bool_)
+    for code in (*range(0xABFF), *range(0xAC00, 0xD7A4), *range(0xF900, 0x10000)):
+        table[code] = _IDEOGRAPHS[0] <= code < _IDEOGRAPHS[1] or unicodedata.category(chr(code))[0] in "LN"
+    table[0x10000:0x1F000] = True  # historic scripts; of no matter here
+    table[0x20000:0x33480] = True
+    table.flags.writeable = False
+    return table
+
+
 def code_points(text: str) -> np.ndarray:
     """Code points of a text as they are, ``uint32[len(text)]``; lone surrogates pass."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), CODEPOINT)
@@ -201,3 +214,21 @@ def normalize_text(text: str) -> str:
 def decode(codes: np.ndarray) -> str:
     """The string of code points."""
     return np.ascontiguousarray(codes, CODEPOINT).tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def bigram_keys(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of neighbouring letters, ideographs or digits.
+
+    Parameters
+    ----------
+    codes
+        ``uint32[n]``, normalized.
+
+    Returns
+    -------
+    ``int64[m]`` places of the first of each pair, and ``uint32[m]`` keys: the low 16 bits of the first code point
+    times 65,536 plus those of the second.
+    """
+    is_content = content_table()[codes]
+    places = np.flatnonzero(is_content[:-1] & is_content[1:])
+    return places, (codes[places] << np.uint32(16)) | (codes[places + 1] & np.uint32(0xFFFF))

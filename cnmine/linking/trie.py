@@ -76,7 +76,7 @@ class Trie:
     Examples
     --------
     >>> from cnmine.linking.normalize import normalize
-    >>> trie = Trie(*build_trie(["上海", "上海市", "海市蜃楼", "nba"]))
+    >>> trie = Trie(*build_trie(["nba", "上海", "上海市", "海市蜃楼"]))
     >>> starts, lengths, key_ids = trie.match(normalize("上海市的NBA，NBAs"))
     >>> starts.tolist(), lengths.tolist(), key_ids.tolist()
     ([0, 0, 4], [2, 3, 3], [1, 2, 0])
@@ -115,6 +115,25 @@ class Trie:
     def find(self, codes: np.ndarray) -> int:
         """Id of the key that these normalized code points are; -1 if there is none."""
         return int(kernels.find_key(_read_only(np.ascontiguousarray(codes, CODEPOINT)), self.tables))
+
+    def find_all(self, codes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        """Ids of the keys that stretches of text are.
+
+        Parameters
+        ----------
+        codes
+            ``uint32[n]``; normalized code points.
+        offsets
+            ``int64[k + 1]``, ascending; stretch ``i`` is ``codes[offsets[i]:offsets[i + 1]]``.
+
+        Returns
+        -------
+        ``int32[k]``; for what is no key ``~h``, h the upper 31 bits of the 32 of FNV-1a over its code points.
+        """
+        out = np.empty(len(offsets) - 1, np.int32)
+        codes = _read_only(np.ascontiguousarray(codes, CODEPOINT))
+        kernels.find_keys(codes, _read_only(np.ascontiguousarray(offsets, OFFSET)), self.tables, out)
+        return out
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
