@@ -34,7 +34,8 @@ MAX_ORDER = 8  # the longest windows that are sorted
 MIN_BUDGET_BYTES = 64 << 20
 BUFFER_BYTES = 128 << 20  # windows on their way from one stage to the next, and what allocators keep
 TEXT_SHARE = 0.8  # of the memory that a text may take while it is read; more goes through a store on disk
-SORT_SHARE = 0.4  # of the memory besides the text; the rest is for the levels
+SORT_SHARE = 0.9  # of the memory besides the text, at most; the rest is for the levels
+SORT_BYTES = 8  # for each unit, more than is needed to sort the windows at once
 SCANNED_BLOCKS = 128  # of windows, after which a store's pages are let go of
 Step = Callable[..., None]
 COUNTED = ("n_bytes", "n_characters", "n_bad", "n_lines")
@@ -128,7 +129,7 @@ def train_model(
     Notes
     -----
     Equal to what KenLM's lmplz makes of the units with blanks between them. Time: linear, and somewhat more for the
-    n-grams, about 10 s for 100 MB on two threads. Memory: about 5 bytes a byte of text at order 4.
+    n-grams. Memory: what does not fit the budget lies in files, 10 to 20 bytes an n-gram.
     """
     trainer = _Trainer(order, prune, fallback, budget_bytes, temp_dir, threads, on_step, on_progress, on_notice)
     reading = _Reading()
@@ -246,7 +247,8 @@ class _Trainer:
             self.n_sentences = int(np.count_nonzero(ids < N_BOUNDARIES)) - 1
             self.n_tokens = len(ids) - self.n_sentences - 1
             spare = max(MIN_BUDGET_BYTES, self.budget_bytes - ids.nbytes)
-            self._level_bytes = int(spare * (1 - SORT_SHARE))
+            # The levels may lie in files; sorting would have to go through the text several times.
+            self._level_bytes = spare - min(int(spare * SORT_SHARE), SORT_BYTES * len(ids))
             self._windows = self._sort(ids, spare - self._level_bytes)
         trim_heap()
 
