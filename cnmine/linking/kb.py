@@ -164,9 +164,8 @@ class KnowledgeBase:
 
     @cached_property
     def entity_mentions(self) -> Ragged:
-        """Keys, of two characters or more, that are names of other entities and occur in the text of each; ascending."""
-        rows = self._ragged("mentions", np.int32)
-        return rows
+        """Keys that occur in the text of each entity and name others, of two characters or more; ascending."""
+        return self._ragged("mentions", np.int32)
 
     @cached_property
     def entity_values(self) -> Ragged:
@@ -187,7 +186,7 @@ class KnowledgeBase:
 
     @cached_property
     def entity_sizes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Number of attributes ``uint16``, length of their values in characters ``uint32``, number of names ``uint16``."""
+        """Number of attributes ``uint16``, characters of their values ``uint32``, number of names ``uint16``."""
         return (
             self._array("n_attributes", np.uint16, self.n_entities),
             self._array("text_lengths", np.uint32, self.n_entities),

@@ -199,7 +199,7 @@ def read_word_counts(path: str) -> Iterator[tuple[str, float]]:
     for _, line in _read_lines(Source(path, path, None), "stop", Tally(), lambda n: None):
         cells = line.split()
         if cells:
-            yield cells[0], float(cells[1]) if len(cells) > 1 and cells[1].isdecimal() else 1.0
+            yield cells[0], next((float(cell) for cell in cells[1:] if cell.isdecimal()), 1.0)
 
 
 def _read_lines(
