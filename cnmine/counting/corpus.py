@@ -112,7 +112,7 @@ def read_corpus(
 def _take_pieces(pieces: list[tuple[np.ndarray, bool]], unit_of_code: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:
     """Codes → unit ids, piece by piece; gives up each piece as soon as it is translated."""
     for i, (codes, joins_previous) in enumerate(pieces):
-        pieces[i] = (codes[:0], joins_previous)
+        pieces[i] = (np.zeros(0, codes.dtype), joins_previous)
         yield merge_boundaries(unit_of_code[codes]), joins_previous
 
 
