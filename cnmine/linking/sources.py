@@ -134,7 +134,7 @@ def read_entities(
     for source in sources:
         parse: Parse | None = None
         n_bad, n_lines = 0, 0
-        for number, line in _read_lines(source, options.bad_bytes, tally, on_progress):
+        for number, line in _read_lines(source, options.bad_bytes, tally, on_progress, on_notice):
             n_lines += 1
             if parse is None:
                 parse = _choose_parser(line, options, source.name)
@@ -171,7 +171,7 @@ def read_anchors(
     """
     tally = tally if tally is not None else Tally()
     n_bad = 0
-    for number, line in _read_lines(source, options.bad_bytes, tally, lambda n: None):
+    for number, line in _read_lines(source, options.bad_bytes, tally, on_notice=on_notice):
         cells = line.split("\t")
         try:
             count = float(cells[2]) if len(cells) > 2 and cells[2].strip() else 1.0
@@ -196,14 +196,18 @@ def read_word_counts(path: str) -> Iterator[tuple[str, float]]:
     CorpusError
         If it cannot be read, or is not UTF-8.
     """
-    for _, line in _read_lines(Source(path, path, None), "stop", Tally(), lambda n: None):
+    for _, line in _read_lines(Source(path, path, None), "stop", Tally()):
         cells = line.split()
         if cells:
             yield cells[0], next((float(cell) for cell in cells[1:] if cell.isdecimal()), 1.0)
 
 
 def _read_lines(
-    source: Source, bad_bytes: str, tally: Tally, on_progress: Callable[[int], None]
+    source: Source,
+    bad_bytes: str,
+    tally: Tally,
+    on_progress: Callable[[int], None] = lambda n: None,
+    on_notice: Notice = lambda text: None,
 ) -> Iterator[tuple[int, str]]:
     """Lines that are not blank, with their numbers from 1; a byte order mark and line ends are taken off."""
     digest = hashlib.sha256()
@@ -237,6 +241,9 @@ def _read_lines(
                     yield number, text
             if not data:
                 break
+    if n_bad:
+        verb = "read with U+FFFD in the place of" if bad_bytes == "replace" else "passed over:"
+        on_notice(f"{source.name}: {n_bad:,} lines {verb} bytes that are not UTF-8")
     tally.n_bad_lines += n_bad
     tally.sources.append({"bytes": offset - 1, "sha256": digest.hexdigest()})
 
