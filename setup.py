@@ -27,6 +27,7 @@ setup(
     license="MIT",
     keywords="chinese nlp text-mining new-word-discovery word-segmentation n-gram 新词发现 中文分词",
     packages=find_packages(include=["cnmine", "cnmine.*"]),
+    package_data={"cnmine.segmentation": ["experience.npz"]},
     python_requires=">=3.11",
     install_requires=[
         "click>=8.2",

@@ -15,6 +15,7 @@ COMMANDS = {
     "lookup": "cnmine.cli.lookup",
     "ngrams": "cnmine.cli.ngrams",
     "lm": "cnmine.cli.lm",
+    "segment": "cnmine.cli.segment",
     "kb": "cnmine.cli.kb",
     "link": "cnmine.cli.link",
     "evaluate": "cnmine.cli.evaluate",
