@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cnmine.errors import ResourceError
 from cnmine.linking.normalize import bigram_keys, normalize
 from cnmine.linking.sources import SUMMARIES
 from cnmine.linking.trie import Trie
@@ -27,6 +28,7 @@ VALUE_LENGTHS = (2, 16)
 TITLE_WEIGHT = 2.0  # of an entity with this title, beside those that have it as another name
 _BATCH_CODES = 1 << 20
 _READ_BYTES = 1 << 22
+_WRITE_BYTES = 1 << 22
 _ITEMS = 1 << 20
 _SEPARATORS = re.compile(r"[、，,;；/|]|\s\s+")
 _QUOTES = "《》〈〉“”\"'「」 "
@@ -36,29 +38,42 @@ class Spool:
     """Bytes put aside on the disk, in the order they came."""
 
     def __init__(self, scratch: Scratch, what: str) -> None:
-        self._path: str | None = None
         self._scratch, self._what = scratch, what
-        self._file: Any = None
+        self._path: str | None = None
+        self._waiting = bytearray()
         self.n_bytes = 0
 
     def append(self, data: bytes | np.ndarray) -> None:
-        """Put something behind the rest."""
-        if self._file is None:
-            self._path = self._scratch.new_path()
-            self._file = open(self._path, "xb", buffering=1 << 20)  # noqa: SIM115  (closed before it is read)
-        view = data if isinstance(data, bytes) else data.tobytes()
-        if self.n_bytes >> 26 != (self.n_bytes + len(view)) >> 26:
-            self._scratch.require(1 << 26, self._what)
-        self._file.write(view)
-        self.n_bytes += len(view)
+        """Put something behind the rest; ResourceError if the disk is full."""
+        part = data if isinstance(data, bytes) else data.tobytes()
+        self._waiting += part
+        self.n_bytes += len(part)
+        if len(self._waiting) >= _WRITE_BYTES:
+            self._flush()
 
-    def blocks(self, n_bytes: int = _READ_BYTES) -> Iterator[bytes]:
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        if self._path is None:
+            self._path = self._scratch.new_path()
+        self._scratch.require(len(self._waiting), self._what)
+        try:
+            with open(self._path, "ab") as file:
+                file.write(self._waiting)
+        except OSError as err:
+            raise ResourceError(
+                f"{self._path}: {(err.strerror or str(err)).lower()}: {self._what} do not go here; "
+                "make room or choose another place with --temp-dir"
+            ) from err
+        self._waiting.clear()
+
+    def blocks(self, n_bytes: int | None = None) -> Iterator[bytes]:
         """All of it, a piece after another."""
+        self._flush()
         if self._path is None:
             return
-        self._file.close()
         with open(self._path, "rb") as file:
-            while data := file.read(n_bytes):
+            while data := file.read(n_bytes or _READ_BYTES):
                 yield data
 
     def lines(self) -> Iterator[bytes]:

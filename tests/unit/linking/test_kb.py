@@ -179,6 +179,7 @@ def test_bigram_idf__of_pairs_in_one_slot_adds_up(kb):
 def test_build_kb__same_bytes_whatever_the_size_of_a_batch(build, path, monkeypatch):
     monkeypatch.setattr(indexing, "_BATCH_CODES", 1)
     monkeypatch.setattr(indexing, "_READ_BYTES", 16)
+    monkeypatch.setattr(indexing, "_WRITE_BYTES", 10)
     monkeypatch.setattr(indexing, "_ITEMS", 4)
     other, _ = build(as_ccks(ROWS))
     with open(path, "rb") as one, open(other, "rb") as two:
