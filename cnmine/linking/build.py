@@ -287,13 +287,11 @@ class _Builder:
         else:
             popularity = np.log2(2.0 + np.frombuffer(self.text_bytes, np.int64)).astype(np.float32)
         names = self.names
-        title_keys = _take(key_of_name, self.title_names)
         return indexing.rank_aliases(
             key_of_name[np.frombuffer(names.name_ids, np.int32)],
             np.frombuffer(names.entities, np.int32),
             np.frombuffer(names.counts, np.float32),
             popularity,
-            title_keys,
             n_keys,
         )
 

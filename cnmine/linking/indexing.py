@@ -25,7 +25,6 @@ BM25_K1, BM25_B = 1.2, 0.75
 MAX_GLOSS = 100
 MIN_MENTION = 2  # code points of a name that is looked for in the texts of other entities
 VALUE_LENGTHS = (2, 16)
-TITLE_WEIGHT = 2.0  # of an entity with this title, beside those that have it as another name
 _BATCH_CODES = 1 << 20
 _READ_BYTES = 1 << 22
 _WRITE_BYTES = 1 << 22
@@ -173,7 +172,6 @@ def rank_aliases(
     entities: np.ndarray,
     counts: np.ndarray,
     popularity: np.ndarray,
-    title_keys: np.ndarray,
     n_keys: int,
 ) -> Aliases:
     """Bring pairs of name and entity together, with priors.
@@ -184,21 +182,19 @@ def rank_aliases(
         ``[p]``; the pairs, some of them perhaps several times, and how often anchors have them.
     popularity
         ``float32[n_entities]``, above 0.
-    title_keys
-        Key of each entity's title.
     n_keys
         Number of keys.
 
     Notes
     -----
     The prior of an entity is (count + share) / (counts of the key + 1), where its share is that of its popularity
-    among the entities of the key, taken ``TITLE_WEIGHT``-fold where the key is its title. Ties: in order of entities.
+    among the entities of the key. Ties are in order of entities.
     """
     packed = keys.astype(np.int64) << 32 | entities
     pairs, places = np.unique(packed, return_inverse=True)
     counts = np.bincount(places, weights=counts, minlength=len(pairs))
     keys, entities = (pairs >> 32).astype(np.int64), (pairs & 0xFFFFFFFF).astype(np.int32)
-    shares = popularity[entities] * np.where(title_keys[entities] == keys, TITLE_WEIGHT, 1.0)
+    shares = popularity[entities].astype(np.float64)
     shares /= np.bincount(keys, weights=shares, minlength=n_keys)[keys]
     priors = (counts + shares) / (np.bincount(keys, weights=counts, minlength=n_keys)[keys] + 1.0)
     order = np.lexsort((entities, -priors, keys))

@@ -26,13 +26,11 @@ class ReferenceKb:
         return "\n".join([*names, *(part for pair in attributes for part in pair)])
 
     def candidates(self, name):
-        """Titles of the entities by falling prior, and the priors, without anchors."""
+        """Numbers of entities by falling prior, and the priors, without anchors."""
         shares = {}
         for i in range(len(self.rows)):
             if name in self.names[i]:
-                n_bytes = self.n_spooled(i)
-                is_title = self.names[i][0] == name
-                shares[i] = math.log2(2 + n_bytes) * (2 if is_title else 1)
+                shares[i] = math.log2(2 + self.n_spooled(i))
         total = sum(shares.values())
         return sorted(((i, share / total) for i, share in shares.items()), key=lambda pair: (-pair[1], pair[0]))
 

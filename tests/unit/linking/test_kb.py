@@ -309,7 +309,6 @@ def test_rank_aliases__same_pairs_add_up():
         np.array([0, 1, 1, 1], np.int32),
         np.array([0, 1, 2, 0], np.float32),
         np.array([1, 1], np.float32),
-        np.array([-1, 0], np.int32),
         3,
     )
     assert aliases.offsets.tolist() == [0, 1, 3, 3]
