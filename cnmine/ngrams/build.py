@@ -27,7 +27,8 @@ from cnmine.store.packing import Packed, bits_for
 from cnmine.store.writing import StoreWriter, create_store
 
 MIN_BUDGET_BYTES = 32 << 20  # less than this is not kept to
-BYTES_PER_UNIT = 14  # of a stretch of text while it is read, ranked and sorted
+SORT_SHARE = 0.8  # of the budget that is planned with when windows are sorted, which takes up to a fifth more
+BYTES_PER_UNIT = 20  # of a stretch of text while it is read, ranked and sorted
 PIECE_IDS = 1 << 22  # counted and packed at a time
 TEXT_SHARE = 0.6  # of the budget that the sorted text may take, to stay in memory
 SAME_SETTINGS = ("max_order", "fold_case", "punctuation")  # of stores that can be merged
@@ -271,7 +272,7 @@ class _Builder:
             text,
             max_order=settings["max_order"],
             id_bits=bits_for(len(vocabulary) + N_BOUNDARIES - 1),
-            budget_bytes=self.budget_bytes - (0 if is_mapped else text.nbytes),
+            budget_bytes=int(SORT_SHARE * self.budget_bytes) - (0 if is_mapped else text.nbytes),
             temp_dir=self.scratch.new_directory() if is_mapped else None,
             threads=self.threads,
             on_progress=self.on_progress,
