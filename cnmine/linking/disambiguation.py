@@ -1,0 +1,275 @@
+"""Spans and a knowledge base → their candidate entities with features, and the models that rank them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from cnmine.linking import _ranking_kernels as kernels
+from cnmine.linking.kb import KnowledgeBase
+from cnmine.linking.mentions import Spans
+
+CONTEXT = 64  # characters on each side of a mention that tell which entity is meant
+MAX_CANDIDATES = 200  # of one mention; the least likely ones are left out
+N_TYPE_WEIGHTS = 1 << 18
+FEATURES = [
+    "label_prior",
+    "prior",
+    "label_count",
+    "candidates",
+    "attributes",
+    "length",
+    "names",
+    "is_title",
+    "pairs",
+    "chars",
+    "near_chars",
+    "values",
+    "mentions",
+    "pair_share",
+    "char_share",
+    "type_prior",
+    "type_context",
+    "in_title",
+    "title_type",
+    "label_total",
+    "pair_lead",
+    "char_lead",
+]
+_IDF_SAMPLE = 5000  # entities whose characters are counted
+_SLOTS = 8192
+
+
+@dataclass
+class Candidates:
+    """Candidate entities of some spans.
+
+    Attributes
+    ----------
+    rows
+        ``int64[r]``; numbers of spans, ascending.
+    offsets, entities
+        ``int64[r + 1]`` and ``int32[c]``; entities of each, by falling prior; none for some.
+    priors
+        ``float32[c]``.
+    """
+
+    rows: np.ndarray
+    offsets: np.ndarray
+    entities: np.ndarray
+    priors: np.ndarray
+
+    @cached_property
+    def owners(self) -> np.ndarray:
+        """``int64[c]``; the row of each candidate."""
+        return np.repeat(np.arange(len(self.rows)), np.diff(self.offsets))
+
+
+def find_candidates(kb: KnowledgeBase, spans: Spans, rows: np.ndarray) -> Candidates:
+    """Candidates of the spans with these numbers."""
+    keys = spans.table[rows, 2]
+    is_key = keys < kb.n_keys
+    places = np.where(is_key, keys, 0)
+    starts = kb.key_offsets[places]
+    sizes = np.where(is_key, np.minimum(kb.key_offsets[places + 1] - starts, MAX_CANDIDATES), 0)
+    offsets = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum(sizes, out=offsets[1:])
+    where = np.repeat(starts - offsets[:-1], sizes) + np.arange(offsets[-1])
+    return Candidates(rows, offsets, kb.key_entities[where], kb.key_priors[where])
+
+
+@dataclass
+class LinkCounts:
+    """What labelled texts say of names, entities and types.
+
+    Attributes
+    ----------
+    pairs, pair_counts
+        ``int64[p]`` key << 32 | entity, ascending, entity 2**31 - 1 for NIL; ``int32[p]`` how often linked.
+    entities, entity_counts
+        ``int32[e]``, ascending; ``int32[e]``.
+    type_counts
+        ``float32[n_types + 1]``, how often each type was linked; the last is that of entities without type.
+    type_weights
+        ``float32[2**18]``, log likelihood ratios of neighbouring characters, hashed with types.
+    """
+
+    pairs: np.ndarray
+    pair_counts: np.ndarray
+    entities: np.ndarray
+    entity_counts: np.ndarray
+    type_counts: np.ndarray
+    type_weights: np.ndarray
+
+    def count_pairs(self, keys: np.ndarray, entities: np.ndarray) -> np.ndarray:
+        """How often each entity was linked to each key."""
+        return _look_up(self.pairs, self.pair_counts, keys.astype(np.int64) << 32 | entities)
+
+    def count_keys(self, keys: np.ndarray) -> np.ndarray:
+        """How often each key was linked to something."""
+        sums = np.append(0, np.cumsum(self.pair_counts))
+        first = np.searchsorted(self.pairs, keys.astype(np.int64) << 32)
+        return sums[np.searchsorted(self.pairs, (keys.astype(np.int64) + 1) << 32)] - sums[first]
+
+
+NIL_ENTITY = (1 << 31) - 1
+
+
+def _look_up(ids: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    if not len(ids):
+        return np.zeros(len(wanted), np.int32)
+    places = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
+    return np.where(ids[places] == wanted, counts[places], 0)
+
+
+def count_links(
+    keys: np.ndarray, entities: np.ndarray, types: np.ndarray, n_types: int, near: tuple[np.ndarray, np.ndarray]
+) -> LinkCounts:
+    """Count labels.
+
+    Parameters
+    ----------
+    keys, entities
+        ``int64[n]`` of the mentions; ``NIL_ENTITY`` for NIL.
+    types
+        ``int32[n_entities]``, of `entity_kinds`.
+    n_types
+        Their number; the last one stands for none.
+    near
+        Neighbouring characters and their numbers, as `cnmine.linking._ranking_kernels.gather_near` writes them.
+    """
+    pairs, pair_counts = np.unique(keys << 32 | entities, return_counts=True)
+    is_known = entities != NIL_ENTITY
+    found, counts = np.unique(entities[is_known], return_counts=True)
+    kinds = types[entities[is_known]].astype(np.int64)
+    type_counts = np.bincount(kinds, minlength=n_types).astype(np.float32)
+    grams, sizes = near[0][is_known], near[1][is_known]
+    used = np.arange(grams.shape[1]) < sizes[:, None]
+    flat, owners = grams[used], np.repeat(kinds, sizes)
+    names, inverse, totals = np.unique(flat, return_inverse=True, return_counts=True)
+    both, in_type = np.unique(owners << 32 | inverse, return_counts=True)
+    kind, gram = both >> 32, both & 0xFFFFFFFF
+    shares = (totals[gram] + 0.5) / (len(kinds) + 1)
+    ratios = np.log((in_type + 2 * shares) / (type_counts[kind] + 2) / shares).astype(np.float32)
+    weights = np.zeros(N_TYPE_WEIGHTS, np.float32)
+    ones = np.ones(len(both), np.int64)
+    kernels.add_type_weights(names[gram][:, None].copy(), ones, kind.astype(np.int32), ratios, weights)
+    return LinkCounts(
+        pairs,
+        pair_counts.astype(np.int32),
+        found.astype(np.int32),
+        counts.astype(np.int32),
+        type_counts,
+        weights,
+    )
+
+
+def entity_kinds(kb: KnowledgeBase) -> tuple[np.ndarray, int]:
+    """The last type of every entity, ``int32[n_entities]``, and their number; the last one stands for none."""
+    offsets, types = kb.entity_types
+    n_types = len(kb.type_names)
+    sizes = np.diff(offsets)
+    kinds = np.full(kb.n_entities, n_types, np.int32)
+    kinds[sizes > 0] = types[offsets[1:][sizes > 0] - 1]
+    return kinds, n_types + 1
+
+
+def character_idfs(kb: KnowledgeBase) -> np.ndarray:
+    """Inverse document frequencies of characters in the records, ``float32[65536]`` nats; from a sample of them."""
+    offsets, keys, _ = kb.entity_bigrams
+    step = max(1, kb.n_entities // _IDF_SAMPLE)
+    counts = np.zeros(1 << 16, np.int32)
+    numbers = range(0, kb.n_entities, step)
+    for number in numbers:
+        row = keys[offsets[number] : offsets[number + 1]]
+        counts[np.unique(np.concatenate([row >> np.uint32(16), row & np.uint32(0xFFFF)]))] += 1
+    return np.log(1 + len(numbers) / (0.5 + counts)).astype(np.float32)
+
+
+class FeatureMaker:
+    """Measures candidates of spans; one for each thread.
+
+    Parameters
+    ----------
+    kb
+        The knowledge base.
+    idfs
+        From `character_idfs`.
+    """
+
+    def __init__(self, kb: KnowledgeBase, idfs: np.ndarray) -> None:
+        self.kb, self.idfs = kb, idfs
+        self.kinds, self.n_kinds = entity_kinds(kb)
+        values, mentions = kb.entity_values, kb.entity_mentions
+        weights = np.log(1 + kb.n_entities / (1.0 + kb.key_mention_counts)).astype(np.float32)
+        self._tables = (kb.entity_bigrams, (*values, *mentions), weights)
+        self._sizes = [np.log1p(sizes.astype(np.float32)) for sizes in kb.entity_sizes]
+        self._kind_sizes = np.bincount(self.kinds, minlength=self.n_kinds) + 1.0
+
+    def near(self, spans: Spans, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Neighbouring characters of spans: ``uint64[r, 24]`` and ``int64[r]`` numbers of them."""
+        grams, sizes = np.zeros((len(rows), 4 * kernels.NEAR), np.uint64), np.zeros(len(rows), np.int64)
+        kernels.gather_near(spans.texts[0], spans.table[rows], grams, sizes)
+        return grams, sizes
+
+    def overlaps(self, spans: Spans, candidates: Candidates) -> np.ndarray:
+        """What text and records share: ``float32[c, 6]``, see `cnmine.linking._ranking_kernels.measure_candidates`."""
+        out = np.zeros((len(candidates.entities), 6), np.float32)
+        state = (np.zeros((_SLOTS, 2), np.uint32), np.zeros((1 << 16, 2), np.int64), np.zeros((_SLOTS, 2), np.uint32))
+        texts = (spans.texts[0], self.idfs, spans.table)
+        rows = (candidates.rows, candidates.offsets, candidates.entities)
+        kernels.measure_candidates(texts, rows, self._tables, state, CONTEXT, out)
+        return out
+
+    def features(self, spans: Spans, candidates: Candidates, counts: LinkCounts) -> np.ndarray:
+        """All features of every candidate, ``float32[c, len(FEATURES)]``."""
+        entities, owners = candidates.entities, candidates.owners
+        keys = spans.table[candidates.rows, 2].astype(np.int64)
+        totals, sizes = counts.count_keys(keys)[owners], np.diff(candidates.offsets)[owners]
+        kinds = self.kinds[entities]
+        overlap = self.overlaps(spans, candidates)
+        nearby = np.zeros(len(entities), np.float32)
+        grams, n_grams = self.near(spans, candidates.rows)
+        kernels.score_types(grams, n_grams, candidates.offsets, kinds, counts.type_weights, nearby)
+        text = spans.texts[0]
+        starts = spans.table[candidates.rows, 0]
+        stops = starts + spans.table[candidates.rows, 1]
+        titled = ((text[starts - 1] == ord("《")) & (text[stops] == ord("》")))[owners]
+        type_prior = np.log((counts.type_counts[kinds] + 1) / self._kind_sizes[kinds])
+        linked = counts.count_pairs(keys[owners], entities)
+        columns = [
+            np.log((linked + candidates.priors) / (totals + 1.0)),
+            np.log(candidates.priors + 1e-6),
+            np.log1p(_look_up(counts.entities, counts.entity_counts, entities)),
+            np.log(sizes),
+            *(size[entities] for size in self._sizes),
+            self.kb.title_keys[entities] == keys[owners],
+            overlap[:, 0],
+            overlap[:, 1],
+            overlap[:, 2],
+            overlap[:, 3],
+            overlap[:, 4],
+            overlap[:, 0] / np.log(20 + np.expm1(self._sizes[1][entities])),
+            overlap[:, 1] / (5 + overlap[:, 5]),
+            type_prior,
+            nearby,
+            titled,
+            titled * type_prior,
+            np.log1p(totals),
+            overlap[:, 0] - _best_of_others(overlap[:, 0], candidates.offsets),
+            overlap[:, 1] - _best_of_others(overlap[:, 1], candidates.offsets),
+        ]
+        return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _best_of_others(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """For every candidate the highest value of the other ones in its row, 0 if there is none."""
+    best, seconds = np.zeros(len(offsets) - 1, np.int64), np.zeros(len(offsets) - 1, np.float32)
+    kernels.pick_best(offsets, np.ascontiguousarray(values), best, seconds)
+    sizes = np.diff(offsets)
+    firsts = values[np.maximum(best, 0)] if len(values) else np.zeros(len(best), np.float32)
+    out = np.repeat(firsts, sizes)
+    out[best[best >= 0]] = np.maximum(seconds[best >= 0], 0)
+    return out
