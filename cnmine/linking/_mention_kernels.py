@@ -16,6 +16,7 @@ TOP = np.uint64(44)  # leaves 20 bits
 BITS_21 = np.uint64(21)
 FEATURE = np.uint64(42)
 CAP_LENGTH = np.int64(8)
+LINE_END = np.uint32(10)
 
 
 @kernel
@@ -137,7 +138,9 @@ def hash_contexts(texts, spans, marks, traits, out):  # u4[2, n], i4[m, 5], u1[2
         size = min(length, CAP_LENGTH)
         c, what = np.int64(traits[i, 0]), np.int64(traits[i, 1])
         left, right = texts[0, start - 1], texts[0, stop]
-        left_2, right_2 = texts[0, max(start - 2, 0)], texts[0, min(stop + 1, texts.shape[1] - 1)]
+        # Nothing is seen beyond the end of a line, or links would depend on the neighbours of a text.
+        left_2 = left if left == LINE_END else texts[0, start - 2]
+        right_2 = right if right == LINE_END else texts[0, stop + 1]
         brackets = np.int64(texts[1, start - 1]) * 32 + np.int64(texts[1, stop])
         inner = 0
         for j in range(start + 1, stop):
