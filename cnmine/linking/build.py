@@ -121,8 +121,9 @@ def build_kb(
 
     Notes
     -----
-    Memory: the names, words and ids as Python strings, about 400 bytes for each entity, and 100 MB. Disk, besides
-    the store: the texts, and 5 bytes for each pair of neighbouring characters. Equal sources give equal bytes.
+    Memory: names, words and ids, and the trie while it is built; 0.6 GB for 400,000 entities with 434,000 names and
+    348,000 words, which take a minute. Disk, besides the store: the texts, and 5 bytes for each pair of neighbouring
+    characters. Equal sources give equal bytes.
     """
     with create_store(path, kind=KIND, version=VERSION, on_notice=on_notice) as writer, Scratch(temp_dir) as scratch:
         builder = _Builder(scratch, options, on_notice, on_progress)

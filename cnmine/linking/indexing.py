@@ -292,7 +292,7 @@ class TextIndexer:
         self._n_mentions = np.zeros(len(self._is_alias), np.int32)
         self._lengths: list[np.ndarray] = []  # in pairs of characters
         self._figures: dict[str, list[np.ndarray]] = {"n_attributes": [], "text_lengths": []}
-        self._glosses = Blobs()
+        self._glosses, self._gloss_sizes = Spool(scratch, "the beginnings of texts"), array("i")
 
     def add(self, batch: TextBatch) -> None:
         """Take the texts of the next entities."""
@@ -312,8 +312,9 @@ class TextIndexer:
         self._find_values(batch, n_rows)
         self._figures["n_attributes"].append(np.minimum(np.frombuffer(batch.n_attributes, np.int32), 0xFFFF))
         self._figures["text_lengths"].append(np.frombuffer(batch.text_lengths, np.int32))
-        for gloss in batch.glosses:
-            self._glosses.append(gloss)
+        glosses = [gloss.encode("utf-8", "surrogatepass") for gloss in batch.glosses]
+        self._glosses.append(b"".join(glosses))
+        self._gloss_sizes.extend(map(len, glosses))
 
     def _find_mentions(self, codes: np.ndarray, owners: np.ndarray, first: int, n_rows: int) -> None:
         starts, lengths, keys = self._trie.match(codes)
@@ -336,10 +337,11 @@ class TextIndexer:
 
     def write(self, writer: StoreWriter, n_keys: int) -> dict[str, Any]:
         """Write the sections; return figures for the settings."""
-        n_entities = len(self._glosses)
+        n_entities = len(self._gloss_sizes)
         writer.add("n_attributes", np.concatenate(self._figures["n_attributes"]).astype(np.uint16))
         writer.add("text_lengths", np.concatenate(self._figures["text_lengths"]).astype(np.uint32))
-        write_blobs(writer, "glosses", self._glosses.encoded())
+        self._glosses.copy_to(writer, "glosses", 8)
+        writer.add("glosses_offsets", _offsets([np.frombuffer(self._gloss_sizes, np.int32)]))
         self._bigrams.write(writer, "bigrams")
         lengths = np.concatenate(self._lengths)
         mean_length = max(1.0, float(lengths.mean()))
