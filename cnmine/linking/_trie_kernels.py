@@ -149,7 +149,7 @@ def match_keys(codes, tables, starts, lengths, keys):  # u4[n], (u2[m], u1[c], i
         node, base, j = np.int64(0), np.int64(root), i
         while symbol != 0:
             child = base + symbol
-            if child >= n_slots or nodes[child, CHECK] != node:
+            if child < 0 or child >= n_slots or nodes[child, CHECK] != node:
                 break
             node, base, key = child, np.int64(nodes[child, BASE]), nodes[child, KEY]
             j += 1
@@ -173,7 +173,7 @@ def find_key(codes, tables):  # u4[n], (u2[m], u1[c], i4[s, 3])
     for code in codes:
         symbol = np.int64(symbols[code]) if code < symbols.shape[0] else np.int64(0)
         child = nodes[node, BASE] + symbol
-        if symbol == 0 or child >= nodes.shape[0] or nodes[child, CHECK] != node:
+        if symbol == 0 or child < 0 or child >= nodes.shape[0] or nodes[child, CHECK] != node:
             return np.int64(-1)
         node = child
     return np.int64(nodes[node, KEY])

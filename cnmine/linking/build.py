@@ -125,13 +125,18 @@ def build_kb(
     348,000 words, which take a minute. Disk, besides the store: the texts, and 5 bytes for each pair of neighbouring
     characters. Equal sources give equal bytes.
     """
-    with create_store(path, kind=KIND, version=VERSION, on_notice=on_notice) as writer, Scratch(temp_dir) as scratch:
+    with (
+        create_store(path, kind=KIND, version=VERSION, on_notice=on_notice) as writer,
+        Scratch(temp_dir, on_notice) as scratch,
+    ):
         builder = _Builder(scratch, options, on_notice, on_progress)
         on_step("reading entities", total=total_bytes(source_list), unit="B")
         builder.read(source_list)
         on_step("reading names and words")
         for source in anchors:
             builder.read_anchors(source)
+        if builder.names.n_dropped:
+            on_notice(f"{builder.names.n_dropped:,} names were empty or longer than {MAX_NAME} characters: left out")
         words = read_words(dictionary)
         on_step("building the trie")
         settings = builder.write(writer, words, on_step)
@@ -187,8 +192,6 @@ class _Builder:
             raise UsageError("there is no entity in the sources; check the format, the language and the claims")
         if n_again:
             self.on_notice(f"{n_again:,} entities came again: their names were added to the first, the rest left out")
-        if self.names.n_dropped:
-            self.on_notice(f"{self.names.n_dropped:,} names were empty or longer than {MAX_NAME} characters: left out")
         for line in self._others.lines():
             entity_id, _, name = line.decode("utf-8", "surrogatepass").partition(_FIELD)
             if entity_id in self._referred:

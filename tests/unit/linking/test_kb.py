@@ -324,6 +324,19 @@ def rewrite(path, target, **changed):
             writer.add(name, values, None if isinstance(values, bytes) else section.bits)
 
 
+def test_match__a_damaged_trie_finds_something_or_nothing(path, tmp_path):
+    with open_store(path) as store:
+        nodes = store.packed("nodes").decode()
+    source = np.random.default_rng(0)
+    for column in range(2):
+        damaged = nodes.copy()
+        damaged[column::3] = source.integers(0, 1 << 32, len(damaged[column::3]), dtype=np.uint32)
+        rewrite(path, tmp_path / "kb", nodes=damaged)
+        with open_kb(str(tmp_path / "kb")) as kb:
+            kb.match(normalize("武汉大学在UK胜利号" * 50))
+            kb.find_key("武汉大学")
+
+
 @pytest.mark.parametrize(
     "name, change, use",
     [
