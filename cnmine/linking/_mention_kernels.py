@@ -126,13 +126,15 @@ def hash_keys(chars, classes, infos, ids, out):  # u4[m, 4], u1[m], u1[m, 7], i8
 
 
 @kernel
-def hash_contexts(texts, spans, marks, traits, out):  # u4[2, n], i4[m, 5], u1[2, n + 1], u1[m, 2], i4[m, 16]
-    """Features of spans in their places.
+def hash_contexts(texts, spans, marks, traits, rows, out):
+    """Features of the spans with these numbers in their places.
 
     ``texts`` holds codes and character classes, a line's end around every line; ``spans`` holds start, length,
     key, cover and whether maximum matching takes it; ``marks`` word boundaries and titles.
+    Types: u4[2, n], i4[m, 5], u1[2, n + 1], u1[m, >= 2], i8[r], i4[r, 16].
     """
-    for i in range(spans.shape[0]):
+    for r in range(rows.shape[0]):
+        i = rows[r]
         start, length = np.int64(spans[i, 0]), np.int64(spans[i, 1])
         stop = start + length
         size = min(length, CAP_LENGTH)
@@ -155,22 +157,22 @@ def hash_contexts(texts, spans, marks, traits, out):  # u4[2, n], i4[m, 5], u1[2
             cover_class = np.int64(traits[cover, 0])
             extra = min(np.int64(spans[cover, 1]) - length, CAP_LENGTH)
         match = np.int64(spans[i, 4])
-        out[i, 0] = hashed(20, left, 0)
-        out[i, 1] = hashed(21, right, 0)
-        out[i, 2] = hashed(22, left, left_2)
-        out[i, 3] = hashed(23, right, right_2)
-        out[i, 4] = hashed(24, brackets, size)
-        out[i, 5] = hashed(25, brackets, title)
-        out[i, 6] = hashed(26, cut, size)
-        out[i, 7] = hashed(27, cut, c)
-        out[i, 8] = hashed(28, kind * 2 + match, c)
-        out[i, 9] = hashed(29, cover_class, c)
-        out[i, 10] = hashed(30, kind * 16 + extra, size * 2 + match)
-        out[i, 11] = hashed(31, title * 2 + match, size * 64 + c)
-        out[i, 12] = hashed(32, left, size)
-        out[i, 13] = hashed(33, right, texts[0, stop - 1])
-        out[i, 14] = hashed(34, brackets, what)
-        out[i, 15] = hashed(35, cut * 8 + kind * 2 + match, what)
+        out[r, 0] = hashed(20, left, 0)
+        out[r, 1] = hashed(21, right, 0)
+        out[r, 2] = hashed(22, left, left_2)
+        out[r, 3] = hashed(23, right, right_2)
+        out[r, 4] = hashed(24, brackets, size)
+        out[r, 5] = hashed(25, brackets, title)
+        out[r, 6] = hashed(26, cut, size)
+        out[r, 7] = hashed(27, cut, c)
+        out[r, 8] = hashed(28, kind * 2 + match, c)
+        out[r, 9] = hashed(29, cover_class, c)
+        out[r, 10] = hashed(30, kind * 16 + extra, size * 2 + match)
+        out[r, 11] = hashed(31, title * 2 + match, size * 64 + c)
+        out[r, 12] = hashed(32, left, size)
+        out[r, 13] = hashed(33, right, texts[0, stop - 1])
+        out[r, 14] = hashed(34, brackets, what)
+        out[r, 15] = hashed(35, cut * 8 + kind * 2 + match, what)
     return 0
 
 

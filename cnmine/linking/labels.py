@@ -12,7 +12,7 @@ import numpy as np
 from cnmine.linking.disambiguation import FEATURES, NIL_ENTITY, Candidates, LinkCounts
 from cnmine.linking.kb import KnowledgeBase
 from cnmine.linking.mentions import KeyTable, Spans, describe_keys, find_spans
-from cnmine.linking.normalize import code_points, normalize, normalize_text
+from cnmine.linking.normalize import code_points, normalize_text
 from cnmine.linking.pieces import join_lines
 from cnmine.linking.records import Record, is_nil
 
@@ -82,7 +82,7 @@ class LabelReader:
 
     def read(self, records: Sequence[Record]) -> Block:
         """Find the spans of some texts, and which of them are mentions."""
-        codes, starts = join_lines([np.where((line := normalize(r.text)) == 10, np.uint32(32), line) for r in records])
+        codes, starts = join_lines([record.text for record in records])
         spans = find_spans(codes, self.kb.match(codes), self.kb.key_log_freqs, self.is_alias)
         texts = np.searchsorted(starts, spans.table[:, 0], side="right") - 1 + self.n_texts
         self.n_texts += len(records)

@@ -230,7 +230,7 @@ class Linker:
         return Decisions(candidates, scores, best, gains.astype(np.float32), nil)
 
     def _link_batch(self, batch: list[Piece], options: _Options) -> list[Record]:
-        codes, starts = join_lines([piece.codes for piece in batch])
+        codes, starts = join_lines([piece.text for piece in batch])
         spans = find_spans(
             codes, self.kb.match(codes), self.kb.key_log_freqs, None if self.model is None else self._is_alias
         )

@@ -16,6 +16,8 @@ LINE_END = 10
 UNKNOWN_LOG_PROB = -20.0  # of a character that is no word
 MIN_SUPPORT = 5  # texts with a key, before the key itself becomes a feature
 MAX_PASSED_OVER = 5
+FLOOR_MARGIN = 1.0  # below the lowest score that a key of a mention had by what other texts tell
+NEVER = -30.0
 
 SUFFIXES = "路街道巷桥镇村乡县市区省州湖山河江海岛湾港站场馆院校园厂店宫寺塔楼苑厦号病症队杯奖报社树花人者们版式系"
 
@@ -132,12 +134,13 @@ def _with_guesses(codes: np.ndarray, table: np.ndarray, is_alias: np.ndarray) ->
     guesses[:, 0] = np.append(starts, names[:, 0])
     guesses[:, 1] = np.append(lengths, names[:, 1] + 1)
     guesses[:, 2] = np.append(np.full(len(starts), n_keys), n_keys + places)
+    if not len(guesses):
+        return table
     known = table[:, 0].astype(np.int64) << 32 | table[:, 1]
-    places = guesses[:, 0].astype(np.int64) << 32 | guesses[:, 1]
-    guesses = guesses[~np.isin(places, known)]
-    table = np.concatenate([table, guesses])
-    order = np.argsort(table[:, 0].astype(np.int64) << 32 | table[:, 1], kind="stable")
-    return np.ascontiguousarray(table[order])
+    places, first = np.unique(guesses[:, 0].astype(np.int64) << 32 | guesses[:, 1], return_index=True)
+    where = np.searchsorted(known, places)
+    is_new = np.append(known, -1)[where] != places
+    return np.insert(table, where[is_new], guesses[first[is_new]], axis=0)
 
 
 @dataclass
@@ -226,19 +229,26 @@ class MentionModel:
         more than five times as often as they link it.
     weights
         ``float32[2**20]``, of hashed features.
+    floor
+        Keys with a score below are never mentions, whatever is around them; `score` gives them `NEVER`.
     """
 
     key_scores: np.ndarray
     key_traits: np.ndarray
     weights: np.ndarray
+    floor: float = -np.inf
 
     def score(self, spans: Spans) -> np.ndarray:
         """Log odds of every span, ``float32[m]``."""
         keys = spans.table[:, 2]
-        rows = np.empty((len(keys), N_CONTEXT_FEATURES), np.int32)
-        kernels.hash_contexts(spans.texts, spans.table, spans.marks, self.key_traits[keys], rows)
         scores = self.key_scores[keys]
-        kernels.sum_weights(rows, self.weights, scores)
+        rows = np.flatnonzero(scores >= self.floor)
+        hashed = np.empty((len(rows), N_CONTEXT_FEATURES), np.int32)
+        kernels.hash_contexts(spans.texts, spans.table, spans.marks, self.key_traits[keys], rows, hashed)
+        found = scores[rows]
+        kernels.sum_weights(hashed, self.weights, found)
+        scores = np.full(len(keys), NEVER, np.float32)
+        scores[rows] = found
         return scores
 
 
@@ -271,10 +281,10 @@ def train_mentions(
     rows[:, :N_KEY_FEATURES] = part
     traits = np.stack([classes, keys.infos[ids, 4]], axis=1)
     first = 0
-    for spans, _, _ in blocks:
+    for spans, _, _ in blocks:  # one block after another: each has its own covers
         part = np.empty((len(spans.table), N_CONTEXT_FEATURES), np.int32)
         stop = first + len(part)
-        kernels.hash_contexts(spans.texts, spans.table, spans.marks, traits[first:stop], part)
+        kernels.hash_contexts(spans.texts, spans.table, spans.marks, traits[first:stop], np.arange(len(part)), part)
         rows[first:stop, N_KEY_FEATURES:] = part
         first = stop
     weights, squares = np.zeros(N_WEIGHTS, np.float32), np.full(N_WEIGHTS, _FIRST_SQUARE, np.float32)
@@ -282,13 +292,16 @@ def train_mentions(
     for epoch in range(_EPOCHS):
         rates = np.array([_RATE / (1 + 0.3 * epoch), _DECAY])
         kernels.learn_weights(rows, labels, source.permutation(len(ids)), weights, squares, rates)
+    found = np.zeros(int(labels.sum()), np.float32)
+    kernels.sum_weights(np.ascontiguousarray(rows[labels != 0, :N_KEY_FEATURES]), weights, found)
     key_classes = link_classes(n_linked, n_matched)
     rows = np.empty((n_keys, N_KEY_FEATURES), np.int32)
     kernels.hash_keys(keys.chars, key_classes, keys.infos, known, rows)
     key_scores = np.zeros(n_keys, np.float32)
     kernels.sum_weights(rows, weights, key_scores)
     is_pruned = n_matched - n_linked + 1 >= MAX_PASSED_OVER * (n_linked + 1)
-    return MentionModel(key_scores, np.stack([key_classes, keys.infos[:, 4], is_pruned], axis=1), weights)
+    traits = np.stack([key_classes, keys.infos[:, 4], is_pruned], axis=1).astype(np.uint8)
+    return MentionModel(key_scores, traits, weights, float(found.min(initial=0.0)) - FLOOR_MARGIN)
 
 
 def _others(

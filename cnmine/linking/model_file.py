@@ -41,7 +41,7 @@ def save_linker(
             for name in LINE_SECTIONS:
                 writer.add(f"line_{name}", getattr(model, name))
         else:
-            settings["nil_threshold"] = model.nil_threshold
+            settings |= {"nil_threshold": model.nil_threshold, "floor": model.mentions.floor}
             _write_parts(writer, model, settings["biases"])
         writer.add("settings", json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
 
@@ -86,7 +86,7 @@ def open_linker(path: str, *, verify: str = "small") -> LinkerModel | LineModel:
                 return LineModel(digest, trees, **memory, threshold=threshold, settings=settings)
             model = LinkerModel(
                 kb_digest=str(digest),
-                mentions=_read_mentions(store),
+                mentions=_read_mentions(store, float(settings.pop("floor"))),
                 counts=_read_counts(store),
                 idfs=_sized(store, "character_idfs", np.float32, 1 << 16),
                 threshold=threshold,
@@ -102,10 +102,10 @@ def open_linker(path: str, *, verify: str = "small") -> LinkerModel | LineModel:
         return model
 
 
-def _read_mentions(store: Store) -> MentionModel:
+def _read_mentions(store: Store, floor: float) -> MentionModel:
     scores = store.array("key_scores", np.float32)
     traits = _sized(store, "key_traits", np.uint8, 3 * len(scores)).reshape(-1, 3)
-    return MentionModel(scores, traits, _sized(store, "span_weights", np.float32, N_WEIGHTS))
+    return MentionModel(scores, traits, _sized(store, "span_weights", np.float32, N_WEIGHTS), floor)
 
 
 def _read_counts(store: Store) -> LinkCounts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,22 +17,25 @@ MARGIN = 2 * CONTEXT + 64  # what a piece sees of its neighbours
 _BREAKS = "。！？!?\n；;，, "
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
-    """Part of a text: code points from ``offset`` on, of which mentions between ``start`` and ``stop`` belong to it."""
+    """Part of a text: characters from ``offset`` on, of which mentions between ``start`` and ``stop`` belong to it."""
 
     record: Record
     offset: int
-    codes: np.ndarray
+    text: str
     start: int
     stop: int
 
 
-def join_lines(lines: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Code points of lines with a line end before, between and behind them, and where each line begins in them."""
-    end = np.array([10], np.uint32)
-    starts = np.cumsum([1, *(len(line) + 1 for line in lines)])[:-1]
-    return np.concatenate([end, *(part for line in lines for part in (line, end))]), starts
+def join_lines(lines: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Normalized code points of lines with a line end before, between and behind them, and where each begins."""
+    joined = "\n".join(["", *lines, ""])
+    if joined.count("\n") != len(lines) + 1:
+        joined = "\n".join(["", *(line.replace("\n", " ") for line in lines), ""])
+    starts = np.fromiter(map(len, lines), np.int64, len(lines))
+    starts = np.append(1, 1 + np.cumsum(starts + 1))[:-1]
+    return normalize(joined), starts
 
 
 def split_texts(records: Iterable[Record]) -> Iterator[list[Piece]]:
@@ -40,8 +43,12 @@ def split_texts(records: Iterable[Record]) -> Iterator[list[Piece]]:
     batch: list[Piece] = []
     n_codes = 0
     for record in records:
-        batch.extend(_pieces(record))
-        n_codes += len(record.text) + 1
+        size = len(record.text)
+        if size <= MAX_LINE:
+            batch.append(Piece(record, 0, record.text, 0, size))
+        else:
+            batch.extend(_split(record))
+        n_codes += size + 1
         if n_codes >= BATCH_CODES:
             yield batch
             batch, n_codes = [], 0
@@ -49,16 +56,14 @@ def split_texts(records: Iterable[Record]) -> Iterator[list[Piece]]:
         yield batch
 
 
-def _pieces(record: Record) -> Iterator[Piece]:
-    codes = normalize(record.text)
-    codes = np.where(codes == 10, np.uint32(32), codes) if (codes == 10).any() else codes
-    cut, n = 0, len(codes)
-    while True:
-        stop = n if n - cut <= MAX_LINE else _find_break(record.text, cut + MAX_LINE // 2, cut + MAX_LINE)
-        low, high = max(0, cut - MARGIN), min(n, stop + MARGIN)
-        yield Piece(record, low, codes[low:high], cut - low, stop - low)
-        if stop == n:
-            return
+def _split(record: Record) -> Iterator[Piece]:
+    text, cut = record.text, 0
+    while cut < len(text):
+        stop = len(text)
+        if stop - cut > MAX_LINE:
+            stop = _find_break(text, cut + MAX_LINE // 2, cut + MAX_LINE)
+        low, high = max(0, cut - MARGIN), min(len(text), stop + MARGIN)
+        yield Piece(record, low, text[low:high], cut - low, stop - low)
         cut = stop
 
 
