@@ -209,7 +209,7 @@ def _run(settings: Settings, layout: Layout, sources: list[Source], messages: Me
     )
     if settings.train:
         blocks = list(blocks)
-    decoder = _prepare(settings, blocks, messages)
+    decoder = _prepare(settings, layout, blocks, messages)
     bias = settings.granularity
     if isinstance(bias, str):
         bias = GRANULARITIES[bias]
@@ -226,13 +226,12 @@ def _run(settings: Settings, layout: Layout, sources: list[Source], messages: Me
             messages.advance(output.n_bytes_read)
     messages.detail(f"{n_tokens:,} tokens in {n_characters:,} characters")
     if n_ambiguous and layout.kind == "text" and not layout.has_alternatives:
-        messages.detail(
-            f"the separator stands in the text already, {n_ambiguous:,} times; --sep '\\x1f' could be undone"
-        )
+        advice = "to undo the segmentation, choose one that it has not, as --sep '\\x1f'"
+        messages.detail(f"the separator stands in the text itself, {n_ambiguous:,} times; {advice}")
     return sum(passed_over)
 
 
-def _prepare(settings: Settings, blocks: Iterable[TextBlock], messages: Messages) -> Decoder:
+def _prepare(settings: Settings, layout: Layout, blocks: Iterable[TextBlock], messages: Messages) -> Decoder:
     """The decoder that the options ask for."""
     from cnmine.segmentation.lexicon import bonuses_of, read_lexicon
     from cnmine.segmentation.storage import save_segmenter
@@ -240,7 +239,7 @@ def _prepare(settings: Settings, blocks: Iterable[TextBlock], messages: Messages
     lexicon = read_lexicon(settings.lexicon) if settings.lexicon else None
     segmenter = _train(settings, blocks, messages) if settings.train else _open(settings, messages)
     if isinstance(segmenter, tuple):
-        return _published(settings, segmenter[0])
+        return _published(settings, layout, segmenter[0])
     if settings.save_model is not None:
         save_segmenter(segmenter, settings.save_model, on_notice=messages.notice)
     if lexicon is not None:
@@ -286,10 +285,12 @@ def _open(settings: Settings, messages: Messages) -> Segmenter | tuple[str]:
     return train_segmenter(corpus, threads=threads, on_step=messages.step, on_progress=messages.advance)
 
 
-def _published(settings: Settings, path: str) -> Decoder:
+def _published(settings: Settings, layout: Layout, path: str) -> Decoder:
     from cnmine.lm.model import open_model
     from cnmine.segmentation.published import PublishedDecoder
 
-    if settings.save_model is not None or settings.lexicon:
-        raise UsageError(f"{path}: is a language model; --save-model and --lexicon do not apply to it")
+    if settings.save_model is not None or settings.lexicon or layout.has_alternatives:
+        raise UsageError(
+            f"{path}: is a language model; --save-model, --lexicon, --nbest and --sample do not apply to it"
+        )
     return PublishedDecoder(open_model(path), transitions=settings.transitions)

@@ -189,7 +189,7 @@ def decode(units, table, bias, is_start):  # u2[n + 1], (i8[], f4[], i4[65536], 
 @kernel
 def move_records(table, roots, keys, values, shape):  # as for decode, i4[65536], i8[], f4[], i8[3]
     """Insert all records of a table into an empty one, prefixes before what they begin."""
-    old_keys, old_values, old_roots, _, old_shape = table
+    old_keys, old_values, _, _, old_shape = table
     n = old_shape[MASK] + 1
     new_of = np.full(n, -1, np.int64)
     chain = np.empty(old_shape[DEPTH] + 1, np.int64)
@@ -209,3 +209,35 @@ def move_records(table, roots, keys, values, shape):  # as for decode, i4[65536]
                 values[place * STRIDE + field] = old_values[at * STRIDE + field]
             if parent < 0:
                 roots[unit] = place
+
+
+@kernel
+def score_lattice(units, table, bias, words, gaps):  # u2[n + 1], as for decode, f8, f8[n, DEPTH], f8[n]
+    """Write the score of every word by first unit and length, and that of a boundary in front of every unit.
+
+    A boundary is a word of its own, of score 0.
+    """
+    keys, values, roots, unknown, shape = table
+    n = units.shape[0] - 1
+    records = np.empty((n + 1, shape[DEPTH]), np.int32)
+    find_records(units, (0, n), keys, roots, shape, records)
+    first = stop = 0
+    for k in range(n):
+        gaps[k] = 0.0
+        for length in range(1, words.shape[1] + 1):
+            words[k, length - 1] = LOWEST
+        if units[k] < N_BOUNDARIES:
+            words[k, 0] = 0.0
+            continue
+        if k >= stop:
+            first, stop = k, k
+            while units[stop] >= N_BOUNDARIES:
+                stop += 1
+        if k > first:
+            gaps[k] = bias + score_gap(values, records, first, k)
+        for length in range(1, min(words.shape[1], stop - k) + 1):
+            slot = np.int64(records[k, length - 1])
+            if slot >= 0:
+                words[k, length - 1] = values[slot * STRIDE + WORD]
+            elif length <= unknown.shape[0]:
+                words[k, length - 1] = unknown[length - 1]

@@ -11,6 +11,7 @@ HAN_MASK = 15
 # Codes of tokens: below 4 a boundary; classes of runs; a Han character is its own code.
 PLAIN, BLANK = 0, 1
 NUMBER, WORD, MIXED, CHINESE_NUMBER = 4, 5, 6, 7
+DOT, WIDE_DOT = 0x2E, 0xFF0E  # of class INNER
 MAX_LOCAL = 64  # characters before the @ of an address
 
 
@@ -21,11 +22,14 @@ def is_ascii(code, flags, flag):  # i8, u1[128], u1
 
 
 @kernel
-def end_of_address(codes, i, stop, flags):  # u4[n], i8, i8, u1[128]
-    """Where the web or mail address that begins at ``i`` ends; ``i`` if there is none. ``stop`` is that of the run."""
+def end_of_address(codes, i, run, flags):  # u4[n], i8, (stop, kinds), u1[128]
+    """Where the web or mail address that begins at ``i`` ends; ``i`` if there is none. ``run`` is from `end_of_run`."""
     n = codes.shape[0]
+    stop, kinds = run
     at = stop
-    if stop + 2 < n and codes[stop] == 58 and codes[stop + 1] == 47 and codes[stop + 2] == 47:  # ://
+    if kinds != 2:
+        pass
+    elif stop + 2 < n and codes[stop] == 58 and codes[stop + 1] == 47 and codes[stop + 2] == 47:  # ://
         at = stop + 3
     elif stop - i == 3 and stop < n and codes[stop] == 46 and codes[i] | 32 == 119:  # www.
         if codes[i + 1] | 32 == 119 and codes[i + 2] | 32 == 119:
@@ -53,7 +57,7 @@ def end_of_address(codes, i, stop, flags):  # u4[n], i8, i8, u1[128]
 
 
 @kernel
-def end_of_run(codes, i, classes):  # u4[n], i8, u1[0x110000] → stop, 1 if a digit + 2 if a letter is in it
+def end_of_run(codes, i, classes):  # u4[n], i8, u1[0x110000] → stop, 1 for digits + 2 for letters + 4 for %
     """Where the run of digits and letters that begins at ``i`` ends."""
     n = codes.shape[0]
     kinds, j, previous = 0, i, 0
@@ -73,6 +77,7 @@ def end_of_run(codes, i, classes):  # u4[n], i8, u1[0x110000] → stop, 1 if a d
         j += 1
     if j < n and classes[codes[j]] == PERCENT:
         j += 1
+        kinds |= 4
     return j, kinds
 
 
@@ -96,18 +101,18 @@ def find_tokens(codes, classes, flags, units, starts):  # u4[n], u1[0x110000], u
                     unit = np.uint32(CHINESE_NUMBER)
         elif this == DIGIT or this == LETTER:
             j, kinds = end_of_run(codes, i, classes)
-            end = end_of_address(codes, i, j, flags) if code < 128 else i
+            end = end_of_address(codes, i, (j, kinds), flags) if code < 128 else i
             if end > i:
-                j, unit = end, np.uint32(MIXED)
-            elif kinds == 1:
+                j = end  # joins nothing, so it is a boundary
+            elif kinds & 3 == 1:
                 unit = np.uint32(NUMBER)
                 while j < n and classes[codes[j]] & MAGNITUDE:
                     j += 1
             else:
-                unit = np.uint32(WORD if kinds == 2 else MIXED)
+                unit = np.uint32(WORD if kinds & 3 == 2 else MIXED)
         elif this == SPACE:
             unit = np.uint32(BLANK)
-        elif this == REPEATED:
+        elif this == REPEATED or code == DOT or code == WIDE_DOT:
             while j < n and codes[j] == code:
                 j += 1
         units[m] = unit

@@ -115,7 +115,7 @@ def save_experience(path: Path, stages: tuple[Stage, ...]) -> None:
         for kind, net in stage.nets.items():
             arrays.update({f"{i}_{kind}_{field}": getattr(net, field).astype(np.float32) for field in _FIELDS})
         arrays[f"{i}_unknown"] = stage.unknown.astype(np.float32)
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(path, **arrays)
 
 
 def score_rows(

@@ -10,6 +10,7 @@ import numpy as np
 
 from cnmine.counting.table import NgramTable
 from cnmine.segmentation import _decode_kernels as kernels
+from cnmine.segmentation.alternatives import best_readings, drawn_readings
 from cnmine.segmentation.experience import Scores
 from cnmine.segmentation.tokens import UNKNOWN, code_points, find_tokens, unit_ids
 
@@ -93,6 +94,38 @@ class Segmenter:
         is_start = np.zeros(len(tokens), np.uint8)
         kernels.decode(self.units(tokens), self.table, bias, is_start)
         return marks_of(tokens, starts, is_start, len(codes))
+
+    def propose(
+        self,
+        codes: np.ndarray,
+        *,
+        n_best: int = 0,
+        n_samples: int = 0,
+        alpha: float = 1.0,
+        bias: float = 0.0,
+        seed: tuple[int, ...] = (0,),
+    ) -> list[tuple[float, np.ndarray]]:
+        """Ways to read a line: the ``n_best`` best, or else ``n_samples`` drawn ones.
+
+        Parameters
+        ----------
+        codes, bias
+            As for `mark`.
+        n_best, n_samples, alpha, seed
+            As for `cnmine.segmentation.alternatives.best_readings` and `drawn_readings`.
+
+        Returns
+        -------
+        Scores, natural logarithms up to a constant of the line, and marks as `mark` gives them.
+        """
+        tokens, starts = find_tokens(codes)
+        words, gaps = np.empty((len(tokens), self.shape[kernels.DEPTH])), np.empty(len(tokens))
+        kernels.score_lattice(self.units(tokens), self.table, bias, words, gaps)
+        if n_best:
+            readings = best_readings(words, gaps, n_best)
+        else:
+            readings = drawn_readings(words, gaps, n_samples, alpha=alpha, seed=seed)
+        return [(score, marks_of(tokens, starts, is_start, len(codes))) for score, is_start in readings]
 
     def units(self, tokens: np.ndarray) -> np.ndarray:
         """``uint16[n + 1]``; unit ids of the codes of `find_tokens`, and a boundary behind them."""

@@ -15,8 +15,6 @@ from cnmine.segmentation.segmenter import tokens_of
 from cnmine.segmentation.stream import TextBlock, map_prompt
 from cnmine.segmentation.tokens import code_points
 
-SEED_STEP = 0x1F123BB5  # from seed to seed; lines count up from there
-
 
 class Decoder(Protocol):
     """What finds words."""
@@ -32,7 +30,7 @@ class Decoder(Protocol):
         n_samples: int = 0,
         alpha: float = 1.0,
         bias: float = 0.0,
-        seed: int = 0,
+        seed: tuple[int, ...] = (0,),
     ) -> list[tuple[float, np.ndarray]]:
         """Ways to read one line with their scores, as `cnmine.segmentation.alternatives.propose` gives them."""
 
@@ -171,7 +169,7 @@ def _write_tags(block: TextBlock, decoder: Decoder, bias: float) -> Output:
 
 
 def _write_lines(block: TextBlock, decoder: Decoder, layout: Layout, bias: float) -> Output:
-    """One object a line; alternatives line by line, since those of different lines have nothing to do with each other."""
+    """One object a line; alternatives are found line by line."""
     lines = block.text.removesuffix("\n").split("\n") if block.text else []
     written: list[str] = []
     n_tokens = start = 0
@@ -190,7 +188,7 @@ def _write_lines(block: TextBlock, decoder: Decoder, layout: Layout, bias: float
         "bias": bias,
     }
     for number, line in enumerate(lines, start=block.first_line):
-        proposals = decoder.propose(code_points(line), seed=layout.seed * SEED_STEP + number, **options)
+        proposals = decoder.propose(code_points(line), seed=(layout.seed, number), **options)
         n_tokens += sum(int(np.count_nonzero(marks == 1)) for _, marks in proposals)
         written += _alternatives(line, number, proposals, layout)
     return _output(block, "".join(written).encode(), n_tokens, 0)
