@@ -14,7 +14,7 @@ NODE, FIRST, STOP, DEPTH = 0, 1, 2, 3  # columns of the queue
 DIGIT = 2
 FNV_START, FNV_PRIME, LOW_32, ONE = np.uint64(2166136261), np.uint64(16777619), np.uint64(0xFFFFFFFF), np.uint64(1)
 COMMA, DOT = 0x2C, 0x2E
-MAX_TRIES = 1024  # after more, nodes with several children no longer search the front, where there is no room for them
+MAX_TRIES = 256  # after more, nodes with several children no longer search the front, where there is no room for them
 
 
 @kernel
