@@ -99,16 +99,17 @@ class LineLinker:
 
     def __init__(self, kb: KnowledgeBase, model: LineModel | None = None) -> None:
         self.kb, self.model = kb, model
-        keys = np.flatnonzero(np.diff(kb.key_offsets) > 0)
-        self.entities = kb.key_entities[kb.key_offsets[keys]]
+        # A row is a name with one entity that has it: entities of one name are told apart by labels.
+        keys = np.repeat(np.arange(kb.n_keys), np.diff(kb.key_offsets))
+        self.entities = kb.key_entities
         names = [normalize(kb.key_text(key)) for key in keys.tolist()]
         self.codes, self.offsets = (
             np.concatenate(names),
             np.append(0, np.cumsum(list(map(len, names)))).astype(np.int64),
         )
-        row_of_key = np.full(kb.n_keys + 1, -1, np.int64)
-        row_of_key[keys] = np.arange(len(keys))
-        self.row_of_entity = row_of_key[kb.title_keys]  # a key of -1 is the last one, which has no row
+        is_title = np.flatnonzero(kb.title_keys[self.entities] == keys)
+        self.row_of_entity = np.full(kb.n_entities, -1, np.int64)
+        self.row_of_entity[self.entities[is_title]] = is_title
         grams = self.grams = _Grams(self.codes, self.offsets)
         n, doc_freqs = len(keys), np.bincount(grams.ids, minlength=len(grams.vocabulary))
         self.idfs = np.log1p((n - doc_freqs + 0.5) / (doc_freqs + 0.5)).astype(np.float32)

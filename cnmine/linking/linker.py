@@ -269,7 +269,8 @@ class Linker:
         stops = starts + spans.table[:, 1]
         is_cut = (spans.marks[0, starts] != 0) & (spans.marks[0, stops] != 0)
         titled = (spans.texts[0, starts - 1] == ord("《")) & (spans.texts[0, stops] == ord("》"))
-        is_rare = self.kb.key_log_freqs[keys] < COMMON_LOG_FREQ
+        freqs = self.kb.key_log_freqs[keys]
+        is_rare = (freqs < COMMON_LOG_FREQ) | (freqs <= self.kb.log_freq_floor)
         is_long = spans.table[:, 1] >= 2
         rows = np.flatnonzero(self._is_alias[keys] & (titled | (is_cut & is_rare & is_long)))
         candidates = find_candidates(self.kb, spans, rows)

@@ -1,0 +1,119 @@
+"""Candidates: what text and record share, counts of labels, and the models that rank, against plain versions."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.testing as npt
+import pytest
+import reference_linking as reference
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cnmine.linking import _ranking_kernels as kernels
+from cnmine.linking import disambiguation, scorers
+from cnmine.linking.normalize import normalize
+
+ALPHABET = "天地人山水\n"
+pairs = st.text("天地人山水", min_size=2, max_size=2)
+
+
+def key_of(pair):
+    return ord(pair[0]) << 16 | ord(pair[1])
+
+
+@given(st.text(ALPHABET, min_size=1, max_size=24), st.data())
+def test_compare_texts__matches_reference(text, data):
+    start = data.draw(st.integers(0, len(text) - 1))
+    stop = data.draw(st.integers(start + 1, len(text)))
+    width = data.draw(st.integers(1, 8))
+    record = data.draw(st.dictionaries(pairs, st.integers(1, 255), max_size=8))
+    idfs = np.zeros(1 << 16, np.float32)
+    idfs[[ord(character) for character in ALPHABET]] = np.arange(1, 7)
+    state = (np.zeros((8192, 2), np.uint32), np.zeros((1 << 16, 2), np.int64), np.zeros((8192, 2), np.uint32))
+    spans = np.array([[start, stop - start, 0]], np.int32)
+    ordered = sorted(record, key=key_of)
+    keys = np.array([key_of(pair) for pair in ordered], np.uint32)
+    weights = np.array([record[pair] for pair in ordered], np.uint8)
+    for array in (keys, weights, idfs):
+        array.flags.writeable = False
+    offsets, out = np.array([0, len(keys)], np.int64), np.zeros(3, np.float32)
+    kernels.note_context((normalize(text), idfs, spans), 0, width, state, 2)
+    kernels.compare_texts(0, (offsets, keys, weights), idfs, state, 2, out)
+    npt.assert_allclose(out, reference.overlaps(text, start, stop, width, record, idfs), rtol=1e-5)
+
+
+@given(st.lists(st.lists(st.integers(-5, 5), max_size=4), min_size=1, max_size=5))
+def test_pick_best__matches_sorting(rows):
+    offsets = np.append(0, np.cumsum(list(map(len, rows)))).astype(np.int64)
+    scores = np.array([score for row in rows for score in row], np.float32)
+    best, seconds = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
+    kernels.pick_best(offsets, scores, best, seconds)
+    for row, start, place, second in zip(rows, offsets.tolist(), best.tolist(), seconds.tolist(), strict=False):
+        assert place == (start + row.index(max(row)) if row else -1)
+        ordered = sorted(row, reverse=True)
+        assert second == (max(ordered[1], -12) if len(row) > 1 else -12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30))
+def test_count_links__counts(links):
+    keys, entities = (np.array(column, np.int64) for column in zip(*links, strict=True))
+    near = np.zeros((len(links), 4), np.uint64), np.zeros(len(links), np.int64)
+    counts = disambiguation.count_links(keys, entities, np.zeros(4, np.int32), 2, near)
+    assert counts.count_pairs(keys, entities).tolist() == [links.count(link) for link in links]
+    assert counts.count_keys(keys).tolist() == [sum(key == other for other, _ in links) for key, _ in links]
+    assert counts.count_pairs(np.array([9]), np.array([9])).tolist() == [0]
+
+
+def test_score_types__prefers_the_type_of_alike_contexts():
+    texts = ["吃苹果", "吃香蕉", "买手机", "买电脑"]
+    codes = normalize("\n" + "\n".join(texts) + "\n")
+    spans = np.array([[2 + 4 * i, 2, 0] for i in range(4)], np.int32)
+    grams, sizes = np.zeros((4, 24), np.uint64), np.zeros(4, np.int64)
+    kernels.gather_near(codes, spans, grams, sizes)
+    assert sizes.tolist() == [1, 1, 1, 1]
+    kinds = np.array([0, 1], np.int32)
+    counts = disambiguation.count_links(np.zeros(4, np.int64), np.array([0, 0, 1, 1]), kinds, 3, (grams, sizes))
+    out = np.zeros(2, np.float32)
+    kernels.score_types(grams[:1], sizes[:1], np.array([0, 2]), kinds, counts.type_weights, out)
+    assert out[0] > out[1]
+
+
+def test_fit_logistic__recovers_the_odds():
+    source = np.random.default_rng(1)
+    rows = source.normal(size=(4000, 2)).astype(np.float32)
+    labels = source.random(4000) < scorers.sigmoid(2 * rows[:, 0] - rows[:, 1] + 0.5)
+    model = scorers.fit_logistic(rows, labels.astype(float), penalty=1e-6)
+    npt.assert_allclose(model.weights / model.scales, [2, -1], atol=0.25)
+    npt.assert_allclose(model.score(rows), rows @ (model.weights / model.scales) + model.score(rows * 0)[0], atol=1e-4)
+
+
+def test_fit_choice__learns_which_is_chosen():
+    source = np.random.default_rng(2)
+    rows = source.normal(size=(900, 3)).astype(np.float32)
+    offsets = np.arange(0, 901, 3)
+    chosen = np.array([start + int(np.argmax(rows[start : start + 3, 1])) for start in offsets[:-1]])
+    scores = scorers.fit_choice(rows, offsets, chosen).score(rows)
+    right = [start + int(np.argmax(scores[start : start + 3])) for start in offsets[:-1]]
+    assert np.mean(np.array(right) == chosen) > 0.95
+
+
+def test_fit_trees__predicts_what_scikit_learn_does():
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    source = np.random.default_rng(3)
+    rows = np.round(source.normal(size=(600, 4)), 1).astype(np.float32)
+    labels = (rows[:, 0] * rows[:, 1] > 0).astype(np.uint8)
+    trees = scorers.fit_trees(rows, labels, n_trees=20, n_leaves=8)
+    options = {"learning_rate": 0.06, "max_leaf_nodes": 8, "min_samples_leaf": 20, "l2_regularization": 1.0}
+    model = HistGradientBoostingClassifier(max_iter=20, early_stopping=False, random_state=0, **options)
+    expected = model.fit(rows, labels).decision_function(rows)
+    npt.assert_allclose(trees.score(rows), expected, atol=1e-5)
+    plain = reference.predict_trees(
+        rows[:50].tolist(), trees.nodes.tolist(), trees.limits.tolist(), trees.values.tolist(), trees.roots.tolist()
+    )
+    npt.assert_allclose(trees.score(rows[:50]) - trees.base, plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("log_odds", [-1000.0, 0.0, 1000.0])
+def test_sigmoid__stays_between_0_and_1(log_odds):
+    assert 0 <= scorers.sigmoid(np.array([log_odds]))[0] <= 1
