@@ -21,7 +21,7 @@ EXTRAS = {
 setup(
     name="cnmine",
     version=VERSION[1] if VERSION else "0",
-    description="Chinese text mining: new-word discovery over exact n-gram statistics",
+    description="Chinese text mining: new words, exact n-gram counts, language models, segmentation, entity linking",
     long_description=README.read_text(encoding="utf-8") if README.exists() else "",
     long_description_content_type="text/markdown",
     license="MIT",
