@@ -27,7 +27,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "show_default": True, "max_con
 @click.group(cls=LazyGroup, modules=COMMANDS, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="cnmine", message="%(prog)s %(version)s")
 def group() -> None:
-    """Text mining for Chinese: finds the words that no dictionary knows yet.
+    """Text mining for Chinese: new words, n-gram counts, language models, segmentation, entity linking.
 
     Results go to standard output, everything else to standard error. Exit codes: 0 done, 2 usage, 3 input,
     4 store, 5 resources, 130 Ctrl-C.
