@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 
 import pytest
-from process.outcomes import ROOT, finish, run_to_end
+from process.outcomes import ROOT, finish, run_to_end, wait_until
 
 DATA = ROOT / "data" / "linking"
 CONTEXT_CHARACTERS = 2000  # beyond this a mention does not see
@@ -37,8 +38,8 @@ def test_link_run__same_bytes_for_any_threads_and_source(start, made, texts, tmp
     path = tmp_path / "texts.txt"
     path.write_text("\n".join(texts * 20) + "\n", encoding="utf-8")
     results = []
-    for threads in (1, 2, 3):
-        results.append(finish(start("link", "run", kb, "-m", model, path, "--threads", threads)))
+    for flag, threads in (("--threads", 1), ("-j", 2), ("-t", 3)):
+        results.append(finish(start("link", "run", kb, "-m", model, path, flag, threads)))
     with open(path, "rb") as stream:
         results.append(finish(start("link", "run", kb, "-m", model, "-", "--threads", 2, stdin=stream)))
     halves = [tmp_path / "first.txt", tmp_path / "second.txt"]
@@ -52,6 +53,16 @@ def test_link_run__same_bytes_for_any_threads_and_source(start, made, texts, tmp
     # A text gets the same links wherever it stands.
     for i, row in enumerate(rows[len(texts) : 2 * len(texts)]):
         assert links(row) == links(rows[i])
+
+
+def test_link_run__a_text_alone_is_linked_as_among_others(start, made, texts, tmp_path):
+    kb, model = made
+    path = tmp_path / "texts.txt"
+    path.write_text("\n".join(texts) + "\n", encoding="utf-8")
+    rows = finish(start("link", "run", kb, "-m", model, path))[1].decode("utf-8").split("\n")
+    for i in (0, 7, 300, len(texts) - 1):
+        path.write_text(texts[i] + "\n", encoding="utf-8")
+        assert links(finish(start("link", "run", kb, "-m", model, path))[1].decode("utf-8")) == links(rows[i])
 
 
 def test_link_run__links_do_not_depend_on_what_is_far_away(start, made, texts, tmp_path):
@@ -81,6 +92,21 @@ def test_link_run__reader_that_stops_early(start, made, texts, tmp_path):
     process.stdout.close()
     process.stdout = None
     assert finish(process) == (0, None, b"")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_link_run__signals_leave_nothing_behind(start, made, tmp_path, number, code):
+    kb, model = made
+    process = start("link", "run", kb, "-m", model, "-o", tmp_path / "out.jsonl", "-j", 2, stdin=subprocess.PIPE)
+    process.stdin.write("苹果今天发布了新手机\n".encode() * 1000)
+    process.stdin.flush()
+    wait_until(lambda: list(tmp_path.glob("out.jsonl.partial-*")))
+    process.send_signal(number)
+    _, _, err = finish(process, timeout=60)
+    assert process.returncode == code
+    assert err.strip().split(b"\n")[-1] in (b"cnmine: error: interrupted", b"cnmine: error: terminated")
+    assert os.listdir(tmp_path) == []
 
 
 def test_link_run__failure_leaves_no_output(start, made, tmp_path):
