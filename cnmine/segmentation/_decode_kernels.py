@@ -155,7 +155,7 @@ def decode_span(records, bounds, scorer, bias, paths, is_start):  # i4[n, DEPTH]
                 scores[k + length], back[k + length] = score, length
     k = stop
     while k > first:
-        k -= back[k]
+        k -= np.int64(back[k])
         is_start[k] = 1
 
 

@@ -1,12 +1,12 @@
-"""A language model of characters → words, as Su Jianlin published in 2016, with text cut at boundaries first.
+"""A language model of characters → words, as Su Jianlin published in 2016, with text cut where its class changes.
 
-A word is expanded by the chain rule over its characters, with histories that do not reach beyond the word; the factors
-of the transitions between the states of a character within its word keep words short.
+Numbers, words of letters and punctuation are tokens by rule. Between them a word is expanded by the chain rule over
+its characters, with histories that do not reach beyond the word; the factors of the transitions between the states of
+a character within its word keep words short.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +18,6 @@ from cnmine.segmentation.segmenter import marks_of
 from cnmine.segmentation.tokens import FIRST_CHARACTER, find_tokens
 
 TRANSITIONS = (1.0, 0.15, 1.0, 0.01, 1.0, 0.01, 1.0, 0.001)
-FIRST_UNIT = 4  # codes of tokens below are boundaries
 
 
 class PublishedDecoder:
@@ -58,19 +57,18 @@ class PublishedDecoder:
         The bias is a natural logarithm, though the model has those to base 10.
         """
         tokens, starts = find_tokens(codes)
-        is_unit = tokens >= FIRST_UNIT
-        n_units = int(np.count_nonzero(is_unit))
+        is_han = tokens >= FIRST_CHARACTER
+        n_han = int(np.count_nonzero(is_han))
         is_start = np.ones(len(tokens), np.uint8)
-        if n_units:
-            ids = self._find_ids(codes, tokens, starts)[is_unit]
-            # A span ends where a boundary stands between two units.
-            places = np.flatnonzero(is_unit)
-            offsets = np.concatenate([[0], np.flatnonzero(np.diff(places) > 1) + 1, [n_units]]).astype(np.int64)
+        if n_han:
+            places = np.flatnonzero(is_han)
+            offsets = np.concatenate([[0], np.flatnonzero(np.diff(places) > 1) + 1, [n_han]]).astype(np.int64)
             transitions = self._transitions.copy()
             transitions[:, 0] += bias / np.log(10)
-            found = np.zeros(n_units, np.uint8)
-            kernels.decode_spans(self.model.conditionals(ids, offsets), offsets, transitions, found)
-            is_start[is_unit] = found
+            found = np.zeros(n_han, np.uint8)
+            probs = self.model.conditionals(self._ids[tokens[is_han]], offsets)
+            kernels.decode_spans(probs, offsets, transitions, found)
+            is_start[is_han] = found
         return marks_of(tokens, starts, is_start, len(codes))
 
     def propose(
@@ -85,15 +83,3 @@ class PublishedDecoder:
     ) -> list[tuple[float, np.ndarray]]:
         """Not possible; raises a UsageError."""
         raise UsageError("a language model gives the best segmentation only; n-best lists and samples need --train")
-
-    def _find_ids(self, codes: np.ndarray, tokens: np.ndarray, starts: np.ndarray) -> np.ndarray:
-        """Ids of the model for tokens; numbers and words are looked up as they are written."""
-        ids = self._ids[tokens]
-        ids[tokens < FIRST_CHARACTER] = UNKNOWN
-        stops = np.append(starts[1:], len(codes))
-        fold_case = bool(self.model.settings.get("fold_case", False))
-        for i in np.flatnonzero((tokens >= FIRST_UNIT) & (tokens < FIRST_CHARACTER)).tolist():
-            text = codes[starts[i] : stops[i]].tobytes().decode("utf-32-le", "replace")
-            text = unicodedata.normalize("NFKC", text)
-            ids[i] = self.model.ids.get((text.lower() if fold_case else text).encode(), UNKNOWN)
-        return ids

@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar
 
+from cnmine.errors import CorpusError
 from cnmine.io.compression import HEAD_BYTES, ByteReader
 from cnmine.io.encoding import BadBytes, bad_bytes_error, codec_name, repair_utf8
 from cnmine.io.paths import Source, open_source
@@ -83,8 +84,10 @@ class PromptReader:
         pieces: list[bytes] = []
         missing = n_bytes
         while missing and (not pieces or self._is_ready()):
-            # Errors of the system are named by the reader that knows the source.
-            piece = self._file.read1(missing)  # type: ignore[attr-defined]
+            try:
+                piece = self._file.read1(missing)  # type: ignore[attr-defined]
+            except OSError as err:
+                raise CorpusError(f"{self.name}: cannot be read: {err.strerror or err}") from err
             if not piece:
                 break
             pieces.append(piece)
@@ -138,7 +141,7 @@ def read_text(
         for block in _cut(pieces, limit, n_lines):
             yield block
             n_lines = block.first_line + block.text.count("\n")
-        if n_lines is not None and tally.count:
+        if tally.count:
             on_notice(tally.report(source.name, bad_bytes))
             on_bad(tally.count)
 

@@ -40,14 +40,12 @@ def model(tmp_path_factory, small_text):
 def test_mark__uses_the_probabilities_of_the_model(model):
     text = "我们去北京，看2024电影"
     marks = PublishedDecoder(model).mark(code_points(text))
-    spans = ["我们去北京", "看2024电影"]
     starts = []
     transitions = np.log10([[1, 0.15], [1, 0.01], [1, 0.01]]).tolist()
-    for at, units in ((0, list(spans[0])), (6, ["看", "2024", "电", "影"])):
-        ids = np.array([model.ids[unit.encode()] for unit in units], np.uint32)
-        places = np.cumsum([0, *map(len, units)])[:-1]
-        starts += [at + int(places[i]) for i in reference.published(model.conditionals(ids).tolist(), transitions)]
-    assert np.flatnonzero(marks).tolist() == sorted([*starts, 5])
+    for at, span in ((0, "我们去北京"), (6, "看"), (11, "电影")):
+        ids = np.array([model.ids[unit.encode()] for unit in span], np.uint32)
+        starts += [at + i for i in reference.published(model.conditionals(ids).tolist(), transitions)]
+    assert np.flatnonzero(marks).tolist() == sorted([*starts, 5, 7])
 
 
 def test_mark__transitions_and_bias_are_knobs(model):
