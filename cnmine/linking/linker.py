@@ -235,7 +235,7 @@ class Linker:
             codes, self.kb.match(codes), self.kb.key_log_freqs, None if self.model is None else self._is_alias
         )
         if self.model is None:
-            decisions = self._decide_untrained(spans)
+            decisions = self._decide_untrained(spans, takes_all=options.mentions == "cover")
             threshold = 0.0
         else:
             log_odds = self.model.mentions.score(spans)
@@ -263,7 +263,7 @@ class Linker:
         nested = threshold if options.overlap == "nested" else None
         return choose_mentions(part, decisions.gains, threshold, nested_threshold=nested)
 
-    def _decide_untrained(self, spans: Spans) -> Decisions:
+    def _decide_untrained(self, spans: Spans, *, takes_all: bool = False) -> Decisions:
         """Names of two characters or more between word boundaries, but frequent words; ranked by prior and text."""
         keys, starts = spans.table[:, 2], spans.table[:, 0]
         stops = starts + spans.table[:, 1]
@@ -272,7 +272,7 @@ class Linker:
         freqs = self.kb.key_log_freqs[keys]
         is_rare = (freqs < COMMON_LOG_FREQ) | (freqs <= self.kb.log_freq_floor)
         is_long = spans.table[:, 1] >= 2
-        rows = np.flatnonzero(self._is_alias[keys] & (titled | (is_cut & is_rare & is_long)))
+        rows = np.flatnonzero(self._is_alias[keys] & (titled | (is_cut & is_rare & is_long) | takes_all))
         candidates = find_candidates(self.kb, spans, rows)
         overlap = self._maker.overlaps(spans, candidates)
         weights = np.array([_PRIOR_WEIGHTS[name] for name in ("pairs", "chars", "near_chars", "values", "mentions")])

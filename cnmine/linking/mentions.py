@@ -39,6 +39,7 @@ _CLASSES |= {
 _CLASSES |= {"/": 24, "的": 25, "'": 26, ".": 27, "#": 28}
 _LETTER, _DIGIT, _HAN, _OTHER = 29, 30, 31, 0
 _EPOCHS, _RATE, _DECAY, _FIRST_SQUARE = 6, 0.15, 2e-4, 1.0
+_PASSES = 5  # trainings in different orders, whose weights are averaged
 
 
 def _character_classes() -> np.ndarray:
@@ -288,10 +289,14 @@ def train_mentions(
         rows[first:stop, N_KEY_FEATURES:] = part
         first = stop
     weights, squares = np.zeros(N_WEIGHTS, np.float32), np.full(N_WEIGHTS, _FIRST_SQUARE, np.float32)
-    source = np.random.default_rng(seed)
-    for epoch in range(_EPOCHS):
-        rates = np.array([_RATE / (1 + 0.3 * epoch), _DECAY])
-        kernels.learn_weights(rows, labels, source.permutation(len(ids)), weights, squares, rates)
+    source, total = np.random.default_rng(seed), np.zeros(N_WEIGHTS, np.float64)
+    for _ in range(_PASSES):
+        weights[:], squares[:] = 0, _FIRST_SQUARE
+        for epoch in range(_EPOCHS):
+            rates = np.array([_RATE / (1 + 0.3 * epoch), _DECAY])
+            kernels.learn_weights(rows, labels, source.permutation(len(ids)), weights, squares, rates)
+        total += weights
+    weights = (total / _PASSES).astype(np.float32)  # less depends on the order of learning
     found = np.zeros(int(labels.sum()), np.float32)
     kernels.sum_weights(np.ascontiguousarray(rows[labels != 0, :N_KEY_FEATURES]), weights, found)
     key_classes = link_classes(n_linked, n_matched)
