@@ -234,7 +234,8 @@ def _cut_blocks(pieces: Iterable[bytes], base: int) -> Iterator[tuple[bytes, int
                 yield held
             held = (pending[:cut], end - len(pending), joins)
             pending, joins = pending[cut:], not is_line_end
-    if held and joins:
+    # What was shortened stands further on in the source than behind its block.
+    if held and joins and held[1] + len(held[0]) == end - len(pending):
         held, pending = (held[0] + pending, *held[1:]), b""
     if held:
         yield held
