@@ -18,7 +18,7 @@ from cnmine.dtypes import N_BOUNDARIES
 
 DONE, DAMAGED = -1, -2
 ONE, ALL = np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
-WORD = np.uint64(64)
+LAST_BIT = np.uint64(63)
 GROUP = 16  # n-grams that are looked for together
 PAIRS, QUADS, BYTES = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
 LOW_BYTE = np.uint64(0xFF)
@@ -26,12 +26,14 @@ LOW_BYTE = np.uint64(0xFF)
 
 @kernel
 def packed_item(words, bits, i):  # u8[], i8 (at most 63), i8
-    """Value ``i`` of a packed array. A value within one word needs no word behind it."""
+    """Value ``i`` of a packed array.
+
+    The word behind is read in any case, as the last value has the word to spare: without a branch, the compiler
+    drops the counting of references to ``words``, which would take ten times as long.
+    """
     at = np.int64(i) * bits
-    word, shift = at >> 6, at & 63
-    value = words[word] >> np.uint64(shift)
-    if shift + bits > 64:
-        value |= words[word + 1] << (WORD - np.uint64(shift))
+    word, shift = at >> 6, np.uint64(at & 63)
+    value = words[word] >> shift | words[word + 1] << ONE << (LAST_BIT - shift)
     return np.int64(value & ((ONE << np.uint64(bits)) - ONE))
 
 
