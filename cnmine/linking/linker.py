@@ -302,6 +302,8 @@ class Linker:
         limit = self.model.nil_threshold if self.model is not None else 0.5
         is_nil = ((nil >= (limit if options.nil_threshold is None else options.nil_threshold)) | (best < 0)).tolist()
         sure = np.where(is_nil, found * nil, found * (1 - nil) * self._best_shares(decisions, chosen)).tolist()
+        numbers = np.append(candidates.entities, -1)[best].tolist()
+        names = {number: self.kb.entity_id(number) for number in set(numbers) if number >= 0}
         records: list[Record] = []
         mentions_of: list[list[Mention]] = [[] for _ in batch]
         for i, (owner, row) in enumerate(zip(owners.tolist(), chosen.tolist(), strict=True)):
@@ -309,7 +311,7 @@ class Linker:
             if not piece.start <= offset < piece.stop or (is_nil[i] and not options.keep_nil):
                 continue
             offset += piece.offset
-            kb_id = NIL if is_nil[i] else self.kb.entity_id(int(candidates.entities[best[i]]))
+            kb_id = NIL if is_nil[i] else names[numbers[i]]
             listed = self._list(decisions, row, options.n_candidates) if options.n_candidates else None
             text = piece.record.text[offset : offset + lengths[i]]
             mentions_of[owner].append(Mention(offset, text, kb_id, sure[i], listed))
