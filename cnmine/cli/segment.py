@@ -61,6 +61,7 @@ class Settings:
     train: bool
     save_model: str | None
     lexicon: tuple[str, ...]
+    lexicon_bonus: float
     granularity: str | float
     transitions: tuple[float, ...]
     separator: str
@@ -92,6 +93,12 @@ class Settings:
     metavar="FILE",
     type=click.Path(),
     help="Words to prefer, as newwords writes them. Repeatable.",
+)
+@click.option(
+    "--lexicon-bonus",
+    type=click.FloatRange(-100, 100),
+    default=4.0,
+    help="Added to the score of a word of the lexicon, times its probability; natural logarithm.",
 )
 @click.option(
     "--granularity",
@@ -244,7 +251,7 @@ def _prepare(settings: Settings, layout: Layout, blocks: Iterable[TextBlock], me
         save_segmenter(segmenter, settings.save_model, on_notice=messages.notice)
     if lexicon is not None:
         words, probabilities = lexicon
-        segmenter = segmenter.with_lexicon(words, bonuses_of(probabilities))
+        segmenter = segmenter.with_lexicon(words, bonuses_of(probabilities, settings.lexicon_bonus))
     return segmenter
 
 

@@ -126,13 +126,14 @@ def test_segment__granularity(invoke, model, text):
 def test_segment__takes_what_newwords_found(invoke, model, tmp_path):
     (tmp_path / "words.tsv").write_text("word\tscore\n怕雾潮\t1\n", encoding="utf-8")
     line = "他不怕雾潮。\n".encode()
-    assert " 怕雾潮 " not in invoke("segment", "--model", model, stdin=line).stdout
+    assert "怕雾潮" not in invoke("segment", "--model", model, stdin=line).stdout.split()
     (tmp_path / "more").write_text("".join(f"{word}\n" for word in ("怕雾潮",)), encoding="utf-8")
-    got = invoke(
-        "segment", "--model", model, "--lexicon", tmp_path / "words.tsv", "--lexicon", tmp_path / "more", stdin=line
-    )
+    lists = ["--lexicon", tmp_path / "words.tsv", "--lexicon", tmp_path / "more"]
+    got = invoke("segment", "--model", model, *lists, "--lexicon-bonus", 20, stdin=line)
     assert got.code == 0
-    assert "怕雾潮" in got.stdout
+    assert "怕雾潮" in got.stdout.split()
+    got = invoke("segment", "--model", model, *lists, "--lexicon-bonus", 0, stdin=line)
+    assert got.stdout == invoke("segment", "--model", model, stdin=line).stdout
 
 
 def test_segment__bad_bytes(invoke, model):
@@ -171,7 +172,7 @@ def test_segment__refuses(invoke, model, text, args, code, message):
 
 
 def test_segment__documented_defaults(invoke, model, text, monkeypatch):
-    from cnmine.segmentation import writing
+    from cnmine.segmentation import lexicon, published, writing
 
     seen = {}
     original = writing.segment_blocks
@@ -184,6 +185,14 @@ def test_segment__documented_defaults(invoke, model, text, monkeypatch):
     assert invoke("segment", "--model", model, text).code == 0
     assert seen["layout"] == writing.Layout()
     assert seen["bias"] == 0.0
+    assert default_of("lexicon_bonus") == lexicon.BONUS
+    assert default_of("transitions") == published.TRANSITIONS
+
+
+def default_of(name):
+    from cnmine.cli.segment import command
+
+    return next(parameter.default for parameter in command.params if parameter.name == name)
 
 
 @pytest.mark.process
