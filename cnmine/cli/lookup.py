@@ -6,6 +6,7 @@ import codecs
 import select
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from cnmine.ngrams.contexts import WordStatistics
     from cnmine.ngrams.lookup import NgramStore
 
-READ_BYTES = 1 << 19
+READ_BYTES = 1 << 18
+OVERLAPPED_WORDS = 1 << 12  # of a batch as large, the rows are written while the next one is measured
 DIGITS = 4
 
 
@@ -74,12 +76,25 @@ def command(
         is_json = output_format == "jsonl"
         meter = WordMeter(ngrams, n_neighbours=neighbours, threads=options.count_threads(threads))
         writer = make_writer(file, output_format, _columns(neighbours), header=not no_header)
-        for batch in batches:
-            measured = meter.measure(batch)
-            n_rows += writer.write(_rows(batch, measured, ngrams, is_json))
+
+        def write(batch: list[str], measured: WordStatistics) -> None:
+            writer.write(_rows(batch, measured, ngrams, is_json))
             file.flush()
-            n_too_long += int((measured.kinds == TOO_LONG).sum())
-            n_no_ngram += int((measured.kinds == NO_NGRAM).sum())
+
+        with ThreadPoolExecutor(1) as pool:
+            written: Future[None] | None = None
+            for batch in batches:
+                measured = meter.measure(batch)
+                if written:
+                    written.result()
+                written = pool.submit(write, batch, measured)
+                if len(batch) < OVERLAPPED_WORDS:
+                    written.result()  # the next words may let wait for themselves
+                n_rows += len(batch)
+                n_too_long += int((measured.kinds == TOO_LONG).sum())
+                n_no_ngram += int((measured.kinds == NO_NGRAM).sum())
+            if written:
+                written.result()
         if not n_rows:
             writer.write([])
         if n_too_long:

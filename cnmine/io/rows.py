@@ -88,8 +88,9 @@ class TsvWriter(RowWriter):
 
     def __init__(self, file: _Sink, columns: Sequence[Column | tuple[str, int | None]], *, header: bool = True) -> None:
         super().__init__(file, columns, header=header)
-        cells = ["{}" if column.digits is None else f"{{:z.{column.digits}f}}" for column in self.columns]
-        self._format_row = ("\t".join(cells) + "\n").format
+        self._cells = ["{}" if column.digits is None else f"{{:z.{column.digits}f}}" for column in self.columns]
+        self._format_row = ("\t".join(self._cells) + "\n").format
+        self._formats: dict[tuple[bool, ...], Callable[..., str]] = {}  # by where values are missing
 
     def _header(self, names: list[str]) -> str:
         return self._careful([names], [None] * len(names))
@@ -106,9 +107,19 @@ class TsvWriter(RowWriter):
 
     def _try_row(self, row: Sequence[Any]) -> str:
         try:
-            return self._format_row(*row)
+            return self._format_for(tuple([value is None for value in row]))(*row)
         except (TypeError, ValueError):
             return self._careful([row], [column.digits for column in self.columns])
+
+    def _format_for(self, is_missing: tuple[bool, ...]) -> Callable[..., str]:
+        """Writes rows that have no value where it says so: an empty cell there."""
+        if is_missing not in self._formats:
+            cells = [
+                "" if no else cell[:1] + str(i) + cell[1:]
+                for i, (no, cell) in enumerate(zip(is_missing, self._cells, strict=True))
+            ]
+            self._formats[is_missing] = ("\t".join(cells) + "\n").format
+        return self._formats[is_missing]
 
     def _careful(self, rows: Iterable[Sequence[Any]], digits: list[int | None]) -> str:
         lines = ("\t".join(map(_cell, row, digits)) for row in rows)
