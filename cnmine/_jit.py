@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 CHECKED = os.environ.get("CNMINE_CHECKED") == "1"
 
@@ -55,3 +56,35 @@ finally:
 
 # The on-disk cache does not know about boundscheck, so a checked run must not use it.
 kernel = numba.njit(cache=IS_CACHED, nogil=True, error_model="numpy", boundscheck=CHECKED)
+
+
+def _ask_nothing(array: Any, i: int) -> None:
+    """Take the place of `prefetch` where nothing is compiled."""
+
+
+def _make_prefetch() -> Any:
+    from llvmlite import ir
+    from numba.core import types
+    from numba.extending import intrinsic
+
+    for_reading, keep, data_cache = 0, 3, 1  # as LLVM numbers them
+
+    @intrinsic
+    def prefetch(typing_context: Any, array: Any, i: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            data = context.make_array(array)(context, builder, arguments[0]).data
+            byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+            place = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
+            kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+            ask = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+            builder.call(ask, [place, number(for_reading), number(keep), number(data_cache)])
+            return context.get_dummy_value()
+
+        return types.void(array, types.int64), generate
+
+    return prefetch
+
+
+# In kernels only: begin to fetch item ``i`` of a contiguous array, without waiting for it. Nothing is read, so any
+# number is allowed. It pays where a read depends on one that misses the caches, with something else to do in between.
+prefetch: Any = _ask_nothing if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0") else _make_prefetch()

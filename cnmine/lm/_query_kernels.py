@@ -7,13 +7,14 @@ probability, link and first child in it. The back-off stands behind the probabil
 
 import numpy as np
 
-from cnmine._jit import kernel
+from cnmine._jit import kernel, prefetch
 
 BASE, ROWS, STRIDE, PROB, LINK, FIRST = 0, 1, 2, 3, 4, 5
 UNKNOWN, END = 0, 1
 DONE, DAMAGED = -1, -2
 LANES = 64  # sequences that are followed at once, so that their waits for memory overlap
 SEARCHED = 8  # children; a shorter range is walked through
+COMPARED = 4  # children at most that are all compared, which no processor has to guess the end of
 
 
 @kernel
@@ -36,15 +37,15 @@ def find_child(records, base, stride, start, stop, word):  # u4[w], i8, i8, i8, 
 @kernel
 def take_jobs(stream, jobs, lanes, job, start_id):  # u4[n], i8[m, 4], lanes, i8[1], i8
     """Give each free lane its next job, and every lane the id it looks for; return how many lanes have one."""
-    positions, stops, written, orders, rows, words, _, _ = lanes
+    positions, ends, written, orders, rows, words, _, _ = lanes
     n_busy = 0
-    for lane in range(LANES):
-        while positions[lane] == stops[lane] and job[0] < jobs.shape[0]:
+    for lane in range(positions.shape[0]):
+        while positions[lane] == ends[lane] and job[0] < jobs.shape[0]:
             positions[lane], written[lane] = jobs[job[0], 0], jobs[job[0], 1]
-            stops[lane], orders[lane] = jobs[job[0], 2], jobs[job[0], 3]
+            ends[lane], orders[lane] = jobs[job[0], 2], jobs[job[0], 3]
             rows[lane] = start_id  # <s>, if the job begins a sentence
             job[0] += 1
-        if positions[lane] < stops[lane]:
+        if positions[lane] < ends[lane]:
             n_busy += 1
             word = np.int64(stream[positions[lane]])
             words[lane] = word if word < start_id else UNKNOWN
@@ -53,82 +54,95 @@ def take_jobs(stream, jobs, lanes, job, start_id):  # u4[n], i8[m, 4], lanes, i8
 
 @kernel
 def narrow_children(tables, lanes, wide):  # tables, lanes, i8[L]
-    """Write a short range of children of each lane's state where its id must be; False if one is out of bounds.
+    """Write where the id of each lane must be: the first of a few children of its state, and how many.
 
-    What is looked up for one lane never waits for another, so the processor asks the memory for many at once.
+    False if one is out of bounds. What is looked up for one lane never waits for another, so the processor asks the
+    memory for many at once; a lane asks for what it needs when the others have had their turn.
     """
     records, _, shape = tables
-    _, _, _, orders, rows, words, starts, stops = lanes
+    _, _, _, orders, rows, words, starts, sizes = lanes
     base, n_rows, stride, first = shape[BASE], shape[ROWS], shape[STRIDE], shape[FIRST]
-    for lane in range(LANES):
+    is_sound, n_wide = True, 0
+    for lane in range(orders.shape[0]):
         order = orders[lane]
         place = base[order] + rows[lane] * stride[order] + first[order]
-        starts[lane] = records[place]
-        stops[lane] = records[place + stride[order]]
-    is_sound, n_wide, touched = True, 0, np.int64(0)
-    last = records.shape[0] - 1
-    for lane in range(LANES):
-        order = orders[lane] + 1
+        start, stop = np.int64(records[place]), np.int64(records[place + stride[order]])
+        order += 1
         if order == 1:
-            starts[lane] = stops[lane] = 0
-        is_sound &= starts[lane] <= stops[lane] <= n_rows[order]
-        touched ^= np.int64(records[min(base[order] + starts[lane] * stride[order], last)])
+            start = stop = 0
+        is_sound &= start <= stop <= n_rows[order]
+        size = stop - start
+        starts[lane], sizes[lane] = start, size
         wide[n_wide] = lane
-        n_wide += stops[lane] - starts[lane] > SEARCHED
-    wide[LANES] = touched  # only so that it is looked at
+        n_wide += size > COMPARED
+        half = size >> 1 if size > COMPARED else 0
+        prefetch(records, base[order] + (start + half) * stride[order])
+        prefetch(records, base[order] + (start + (half if half > 0 else size)) * stride[order] - 1)
     while is_sound and n_wide > 0:
         n_active, n_wide = n_wide, 0
         for i in range(n_active):
             lane = wide[i]
             order = orders[lane] + 1
-            start, stop = starts[lane], stops[lane]
-            middle = (start + stop) >> 1
-            is_behind = np.int64(records[base[order] + middle * stride[order]]) <= words[lane]
-            starts[lane] = middle if is_behind else start
-            stops[lane] = stop if is_behind else middle
+            start, size = starts[lane], sizes[lane]
+            half = size >> 1
+            is_behind = np.int64(records[base[order] + (start + half) * stride[order]]) <= words[lane]
+            start += half if is_behind else 0
+            size -= half
+            starts[lane], sizes[lane] = start, size
             wide[n_wide] = lane
-            n_wide += stops[lane] - starts[lane] > SEARCHED
+            n_wide += size > COMPARED
+            half = size >> 1 if size > COMPARED else 0
+            prefetch(records, base[order] + (start + half) * stride[order])
+            prefetch(records, base[order] + (start + (half if half > 0 else size)) * stride[order] - 1)
     return is_sound
 
 
 @kernel
+def find_among(records, place, step, size, word):  # u4[w], i8, i8, i8, i8
+    """Number of the child that is ``word`` among at most COMPARED from a place on; -1 if it is not there."""
+    if size == 0:
+        return np.int64(-1)
+    n = np.int64(0)
+    for i in range(1, COMPARED):
+        n += (i < size) & (np.int64(records[place + min(i, size - 1) * step]) <= word)
+    return n if np.int64(records[place + n * step]) == word else np.int64(-1)
+
+
+@kernel
 def advance(tables, lanes, sums, out):  # tables, lanes, f8[L], f4[n]
-    """Move every lane to its next id, or to a shorter context; False if a row is out of bounds."""
+    """Move every lane to its next id, or to a shorter context; False if a row is out of bounds.
+
+    Either way a record is read, which gives a value and maybe the next state: that of the child, or the own one. Few
+    branches: a wrong guess of the processor takes as long as half of this.
+    """
     records, values, shape = tables
-    positions, ends, written, orders, rows, words, starts, stops = lanes
+    positions, ends, written, orders, rows, words, starts, sizes = lanes
     base, n_rows, stride, prob, link = shape[BASE], shape[ROWS], shape[STRIDE], shape[PROB], shape[LINK]
     highest = base.shape[0] - 1
     is_sound = True
-    for lane in range(LANES):
+    for lane in range(positions.shape[0]):
         position, order, word = positions[lane], orders[lane], words[lane]
         if position == ends[lane]:
             continue
-        place = base[order + 1] + starts[lane] * stride[order + 1]
-        stop = base[order + 1] + stops[lane] * stride[order + 1]
-        child = starts[lane]
-        while place < stop and np.int64(records[place]) < word:
-            place += stride[order + 1]
-            child += 1
-        if order == 0:
-            child, place = word, base[1] + word * stride[1]
-        elif place >= stop or np.int64(records[place]) != word:
-            place = base[order] + rows[lane] * stride[order]
-            sums[lane] += values[place + prob[order] + 1]
-            rows[lane] = records[place + link[order]] if order > 1 else 0
-            orders[lane] = order - 1
-            is_sound &= rows[lane] < n_rows[max(order - 1, 1)]
-            continue
-        order += 1
-        if position >= written[lane]:
-            out[position] = sums[lane] + values[place + prob[order]]
-        sums[lane] = 0.0
-        if order == highest:
-            child = np.int64(records[place + link[order]]) if order > 1 else 0
-            order -= 1
-        is_sound &= child < n_rows[max(order, 1)]
-        positions[lane] = position + 1
-        orders[lane] = order
-        rows[lane] = child
+        child = find_among(
+            records, base[order + 1] + starts[lane] * stride[order + 1], stride[order + 1], sizes[lane], word
+        )
+        is_found = (child >= 0) | (order == 0)
+        row = (word if order == 0 else starts[lane] + child) if is_found else rows[lane]
+        order += is_found
+        place = base[order] + row * stride[order]
+        value = sums[lane] + values[place + prob[order] + (not is_found)]
+        if is_found and position >= written[lane]:
+            out[position] = value
+        sums[lane] = 0.0 if is_found else value
+        linked = np.int64(records[place + link[order]]) if order > 1 else np.int64(0)
+        is_shorter = (not is_found) | (order == highest)
+        row, order = linked if is_shorter else row, order - is_shorter
+        is_sound &= row < n_rows[max(order, 1)]
+        positions[lane], orders[lane], rows[lane] = position + is_found, order, row
+        place = base[order] + row * stride[order]
+        prefetch(records, place)
+        prefetch(records, place + 2 * stride[order] - 1)
     return is_sound
 
 
@@ -139,10 +153,11 @@ def score_jobs(tables, stream, jobs, out):  # tables, u4[n], i8[m, 4], f4[n]
     A job is where it begins, the first id that it writes, where it ends, and the order of its first state: 1 for
     <s>, 0 for none. Ids from the number of units on are unknown.
     """
-    space = np.zeros((8, LANES), np.int64)
-    # Position, stop, first to write, order and row of the state, id, children of the state.
+    n_lanes = min(LANES, jobs.shape[0])
+    space = np.zeros((8, n_lanes), np.int64)
+    # Position, end, first to write, order and row of the state, id, first child and number of children of the state.
     lanes = (space[0], space[1], space[2], space[3], space[4], space[5], space[6], space[7])
-    wide, sums = np.zeros(LANES + 1, np.int64), np.zeros(LANES, np.float64)
+    wide, sums = np.zeros(n_lanes + 1, np.int64), np.zeros(n_lanes, np.float64)
     job = np.zeros(1, np.int64)
     start_id = tables[2][ROWS, 1] - 1
     while take_jobs(stream, jobs, lanes, job, start_id) > 0:
