@@ -39,7 +39,6 @@ FEATURES = [
     "char_lead",
 ]
 _IDF_SAMPLE = 5000  # entities whose characters are counted
-_SLOTS = 8192
 
 
 @dataclass
@@ -217,7 +216,10 @@ class FeatureMaker:
     def overlaps(self, spans: Spans, candidates: Candidates) -> np.ndarray:
         """What text and records share: ``float32[c, 6]``, see `cnmine.linking._ranking_kernels.measure_candidates`."""
         out = np.zeros((len(candidates.entities), 6), np.float32)
-        state = (np.zeros((_SLOTS, 2), np.uint32), np.zeros((1 << 16, 2), np.int64), np.zeros((_SLOTS, 2), np.uint32))
+        n_codes = len(spans.texts[0])
+        sizes = (1 << 16, n_codes, kernels.SLOTS, n_codes, kernels.SLOTS, len(spans.table))
+        state = tuple(np.full(size, -1, np.int32) for size in sizes)
+        state += (np.full(1 << 16, -1, np.int64), np.empty(n_codes, np.int32))
         texts = (spans.texts[0], self.idfs, spans.table)
         rows = (candidates.rows, candidates.offsets, candidates.entities)
         kernels.measure_candidates(texts, rows, self._tables, state, CONTEXT, out)

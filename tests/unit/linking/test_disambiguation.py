@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import numpy.testing as npt
 import pytest
@@ -23,23 +25,33 @@ def key_of(pair):
 
 @given(st.text(ALPHABET, min_size=1, max_size=24), st.data())
 def test_compare_texts__matches_reference(text, data):
-    start = data.draw(st.integers(0, len(text) - 1))
-    stop = data.draw(st.integers(start + 1, len(text)))
+    inside = [(i, j) for i, j in combinations(range(len(text) + 1), 2) if "\n" not in text[i:j]]
+    cuts = sorted(data.draw(st.sets(st.sampled_from(inside), max_size=6))) if inside else []
     width = data.draw(st.integers(1, 8))
     record = data.draw(st.dictionaries(pairs, st.integers(1, 255), max_size=8))
     idfs = np.zeros(1 << 16, np.float32)
     idfs[[ord(character) for character in ALPHABET]] = np.arange(1, 7)
-    state = (np.zeros((8192, 2), np.uint32), np.zeros((1 << 16, 2), np.int64), np.zeros((8192, 2), np.uint32))
-    spans = np.array([[start, stop - start, 0]], np.int32)
+    spans = np.array([[i, j - i, 0] for i, j in cuts], np.int32).reshape(-1, 3)
     ordered = sorted(record, key=key_of)
     keys = np.array([key_of(pair) for pair in ordered], np.uint32)
     weights = np.array([record[pair] for pair in ordered], np.uint8)
     for array in (keys, weights, idfs):
         array.flags.writeable = False
-    offsets, out = np.array([0, len(keys)], np.int64), np.zeros(3, np.float32)
-    kernels.note_context((normalize(text), idfs, spans), 0, width, state, 2)
-    kernels.compare_texts(0, (offsets, keys, weights), idfs, state, 2, out)
-    npt.assert_allclose(out, reference.overlaps(text, start, stop, width, record, idfs), rtol=1e-5)
+    codes, offsets, out = normalize(text), np.array([0, len(keys)], np.int64), np.zeros((len(cuts), 6), np.float32)
+    sizes = (1 << 16, len(codes), kernels.SLOTS, len(codes), kernels.SLOTS, len(spans))
+    state = (
+        *(np.full(size, -1, np.int32) for size in sizes),
+        np.full(1 << 16, -1, np.int64),
+        np.zeros_like(codes, "i4"),
+    )
+    rows = np.arange(len(cuts)), np.arange(len(cuts) + 1), np.zeros(len(cuts), np.int32)
+    none = np.zeros(2, np.int64), np.zeros(0, np.int32)
+    tables = (offsets, keys, weights), (*none, *none), np.zeros(1, np.float32)
+    kernels.measure_candidates((codes, idfs, spans), rows, tables, state, width, out)
+    for (start, stop), found in zip(cuts, out, strict=True):
+        expected = reference.overlaps(text, start, stop, width, record, idfs)
+        total = sum(idfs[ord(c)] for c in set("".join(reference.window(text, start, stop, width))))
+        npt.assert_allclose(found[[0, 1, 2, 5]], [*expected, total], rtol=1e-5)
 
 
 @given(st.lists(st.lists(st.integers(-5, 5), max_size=4), min_size=1, max_size=5))
