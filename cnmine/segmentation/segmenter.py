@@ -141,8 +141,8 @@ class Segmenter:
         >>> from cnmine.segmentation.tokens import encode_text
         >>> from cnmine.segmentation.training import train_segmenter
         >>> segmenter = train_segmenter(encode_text(["我爱北京，他爱上海。北京很大。上海也很大。" * 9]))
-        >>> segmenter.tokenize("今天 3.5% 的 C++")
-        ['今', '天', '3.5%', '的', 'C', '+', '+']
+        >>> segmenter.tokenize("大 3.5%，C++")
+        ['大', '3.5%', '，', 'C', '+', '+']
         """
         found = self.find(text, bias=bias)
         return [text[start:stop] for start, stop in zip(found.starts.tolist(), found.stops.tolist(), strict=True)]
