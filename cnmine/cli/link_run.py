@@ -98,7 +98,7 @@ def command(
     from cnmine.linking.kb import open_kb
     from cnmine.linking.linker import Linker
     from cnmine.linking.model_file import open_linker
-    from cnmine.linking.records import read_records, write_records
+    from cnmine.linking.records import read_records
 
     n_bad = 0
 
@@ -122,7 +122,7 @@ def command(
             on_notice=messages.notice,
             on_bad=count_bad,
         )
-        linked = linker.link(
+        linked = linker.link_to_json(
             records,
             threads=options.count_threads(threads),
             mentions=mentions,
@@ -130,8 +130,10 @@ def command(
             n_candidates=candidates,
             threshold=threshold,
             keep_nil=nil == "keep",
+            ccks=ccks,
         )
         with open_output(output) as file:
-            write_records(file, linked, ccks=ccks)
+            for lines in linked:
+                file.write(lines)
     if n_bad:
         ctx.exit(EXIT_INPUT)

@@ -315,6 +315,18 @@ def pick_best(offsets, scores, best, seconds):  # i8[r + 1], f4[c], i8[r], f4[r]
 
 
 @kernel
+def share_best(offsets, scores, best, rows, out):  # i8[r + 1], f4[c], i8[r], i8[k], f8[k]
+    """Share of the best candidate among all of its row, for the rows with these numbers; 1 for none."""
+    for i in range(rows.shape[0]):
+        start, stop = offsets[rows[i]], offsets[rows[i] + 1]
+        total = 0.0
+        for c in range(start, stop):
+            total += math.exp(np.float64(scores[c]) - np.float64(scores[best[rows[i]]]))
+        out[i] = 1.0 / total if stop > start else 1.0
+    return 0
+
+
+@kernel
 def predict_trees(rows, nodes, limits, values, roots, out):  # f4[n, f], i4[k, 3], f4[k], f4[k], i8[t], f4[n]
     """Sum of the leaves that each row reaches; nodes hold feature (-1 for a leaf), left and right child."""
     for i in range(rows.shape[0]):

@@ -38,6 +38,21 @@ FEATURES = [
     "pair_lead",
     "char_lead",
 ]
+DECISION_FEATURES = [
+    "pairs",
+    "chars",
+    "near_chars",
+    "values",
+    "mentions",
+    "pair_share",
+    "char_share",
+    "type_context",
+    "prior",
+    "label_prior",
+    "label_count",
+    "is_title",
+]
+_DECISION_COLUMNS = [FEATURES.index(name) for name in DECISION_FEATURES]
 _IDF_SAMPLE = 5000  # entities whose characters are counted
 
 
@@ -275,3 +290,38 @@ def _best_of_others(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     out = np.repeat(firsts, sizes)
     out[best[best >= 0]] = np.maximum(seconds[best >= 0], 0)
     return out
+
+
+def decision_features(
+    spans: Spans,
+    log_odds: np.ndarray,
+    candidates: Candidates,
+    features: np.ndarray,
+    scores: np.ndarray,
+    counts: LinkCounts,
+    log_freqs: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What decides whether a span is a mention, and whether of NIL.
+
+    Returns
+    -------
+    ``float32[r, k]``, for spans without candidates only the first four columns hold anything; ``int64[r]``, the best
+    candidate, -1 for none.
+    """
+    n_rows = len(candidates.rows)
+    best, seconds = np.zeros(n_rows, np.int64), np.zeros(n_rows, np.float32)
+    kernels.pick_best(candidates.offsets, scores, best, seconds)
+    keys = spans.table[candidates.rows, 2].astype(np.int64)
+    nils = counts.count_pairs(keys, np.full(n_rows, NIL_ENTITY))
+    out = np.zeros((n_rows, 7 + len(_DECISION_COLUMNS)), np.float32)
+    out[:, 0] = log_odds
+    out[:, 1] = np.log((nils + 0.2) / (counts.count_keys(keys) + 0.5))
+    out[:, 2] = spans.table[candidates.rows, 1]
+    out[:, 3] = np.where(keys < len(log_freqs), log_freqs[np.minimum(keys, len(log_freqs) - 1)], log_freqs.min())
+    has_any = best >= 0
+    firsts = best[has_any]
+    out[has_any, 4] = scores[firsts]
+    out[has_any, 5] = np.minimum(scores[firsts] - seconds[has_any], 12.0)
+    out[has_any, 6] = np.log(np.diff(candidates.offsets)[has_any])
+    out[np.flatnonzero(has_any)[:, None], np.arange(7, out.shape[1])] = features[firsts][:, _DECISION_COLUMNS]
+    return out, best

@@ -228,6 +228,11 @@ class KnowledgeBase:
         """Id of an entity, as in the sources."""
         return self._text("entity_ids", number)
 
+    @property
+    def entity_ids(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the id of each entity begins, ``int64[n_entities + 1]``, and all ids as UTF-8, ``uint8``."""
+        return self._blob("entity_ids")
+
     def entity_number(self, entity_id: str) -> int:
         """Number of the entity with this id; -1 if there is none."""
         wanted = entity_id.encode("utf-8", "surrogatepass")

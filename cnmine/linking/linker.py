@@ -12,19 +12,19 @@ from cnmine._parallel import map_ordered
 from cnmine.errors import StoreError, UsageError
 from cnmine.linking import _ranking_kernels as kernels
 from cnmine.linking.disambiguation import (
-    FEATURES,
-    NIL_ENTITY,
     Candidates,
     FeatureMaker,
     LinkCounts,
     character_idfs,
+    decision_features,
     find_candidates,
 )
 from cnmine.linking.kb import KnowledgeBase
 from cnmine.linking.mentions import MentionModel, Spans, choose_mentions, cover_mentions, find_spans
 from cnmine.linking.pieces import Piece, join_lines, split_texts
-from cnmine.linking.records import NIL, Mention, Record
+from cnmine.linking.records import NIL, Mention, Record, format_batches, format_records
 from cnmine.linking.scorers import Logistic, Trees, sigmoid
+from cnmine.linking.writing import format_arrays
 
 if TYPE_CHECKING:
     from cnmine.linking.lines import LineModel
@@ -34,21 +34,6 @@ OVERLAPS = ("none", "nested")
 LEAST_LOG_ODDS = -4.0  # spans below are not looked at any further
 COMMON_LOG_FREQ = -10.0  # untrained: more frequent words are no mentions
 _PRIOR_WEIGHTS = {"prior": 1.0, "pairs": 0.15, "chars": 0.1, "near_chars": 0.1, "values": 0.5, "mentions": 0.1}
-DECISION_FEATURES = [
-    "pairs",
-    "chars",
-    "near_chars",
-    "values",
-    "mentions",
-    "pair_share",
-    "char_share",
-    "type_context",
-    "prior",
-    "label_prior",
-    "label_count",
-    "is_title",
-]
-_DECISION_COLUMNS = [FEATURES.index(name) for name in DECISION_FEATURES]
 
 
 @dataclass
@@ -91,41 +76,6 @@ class Decisions:
     best: np.ndarray
     gains: np.ndarray
     nil: np.ndarray
-
-
-def decision_features(
-    spans: Spans,
-    log_odds: np.ndarray,
-    candidates: Candidates,
-    features: np.ndarray,
-    scores: np.ndarray,
-    counts: LinkCounts,
-    log_freqs: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """What decides whether a span is a mention, and whether of NIL.
-
-    Returns
-    -------
-    ``float32[r, k]``, for spans without candidates only the first four columns hold anything; ``int64[r]``, the best
-    candidate, -1 for none.
-    """
-    n_rows = len(candidates.rows)
-    best, seconds = np.zeros(n_rows, np.int64), np.zeros(n_rows, np.float32)
-    kernels.pick_best(candidates.offsets, scores, best, seconds)
-    keys = spans.table[candidates.rows, 2].astype(np.int64)
-    nils = counts.count_pairs(keys, np.full(n_rows, NIL_ENTITY))
-    out = np.zeros((n_rows, 7 + len(_DECISION_COLUMNS)), np.float32)
-    out[:, 0] = log_odds
-    out[:, 1] = np.log((nils + 0.2) / (counts.count_keys(keys) + 0.5))
-    out[:, 2] = spans.table[candidates.rows, 1]
-    out[:, 3] = np.where(keys < len(log_freqs), log_freqs[np.minimum(keys, len(log_freqs) - 1)], log_freqs.min())
-    has_any = best >= 0
-    firsts = best[has_any]
-    out[has_any, 4] = scores[firsts]
-    out[has_any, 5] = np.minimum(scores[firsts] - seconds[has_any], 12.0)
-    out[has_any, 6] = np.log(np.diff(candidates.offsets)[has_any])
-    out[np.flatnonzero(has_any)[:, None], np.arange(7, out.shape[1])] = features[firsts][:, _DECISION_COLUMNS]
-    return out, best
 
 
 class Linker:
@@ -197,23 +147,78 @@ class Linker:
         UsageError
             At once, if an option is out of its range, or does not go with the model.
         """
-        for name, value, choices in (("mentions", mentions, MENTIONS), ("overlap", overlap, OVERLAPS)):
+        options = _Options(mentions, overlap, n_candidates, threshold, nil_threshold, keep_nil)
+        if self._takes_lines(options):
+            return self._link_lines(records, options, threads)
+
+        def run(batch: list[Piece]) -> list[Record]:
+            return self._records(*self._link_batch(batch, options), options)
+
+        return (record for batch in map_ordered(run, split_texts(records), threads=threads) for record in batch)
+
+    def link_to_json(
+        self,
+        records: Iterable[Record],
+        *,
+        threads: int = 1,
+        mentions: str = "auto",
+        overlap: str = "none",
+        n_candidates: int = 0,
+        threshold: float | None = None,
+        nil_threshold: float | None = None,
+        keep_nil: bool = True,
+        ccks: bool = False,
+    ) -> Iterator[bytes]:
+        """As `link`, but gives out JSON Lines, some texts at a time, as `format_records` writes them; faster.
+
+        Parameters
+        ----------
+        records, threads, mentions, overlap, n_candidates, threshold, nil_threshold, keep_nil
+            As for `link`.
+        ccks
+            As for `cnmine.linking.records.write_records`.
+
+        Raises
+        ------
+        UsageError
+            As `link` does.
+        """
+        options = _Options(mentions, overlap, n_candidates, threshold, nil_threshold, keep_nil)
+        if self._takes_lines(options):
+            return format_batches(self._link_lines(records, options, threads), ccks=ccks)
+
+        def run(batch: list[Piece]) -> bytes:
+            linked, decisions = self._link_batch(batch, options)
+            if n_candidates and not ccks:
+                return format_records(self._records(linked, decisions, options))
+            arrays = linked.firsts, linked.mentions, linked.scores
+            return format_arrays(linked.records, *arrays, self.kb.entity_ids, ccks=ccks)
+
+        return map_ordered(run, split_texts(records), threads=threads)
+
+    def _takes_lines(self, options: _Options) -> bool:
+        """Whether each text is a mention; checks the options."""
+        for name, value, choices in (("mentions", options.mentions, MENTIONS), ("overlap", options.overlap, OVERLAPS)):
             if value not in choices:
                 raise UsageError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise UsageError(f"threshold is {threshold}; choose a probability from 0 to 1")
-        options = _Options(mentions, overlap, n_candidates, threshold, nil_threshold, keep_nil)
-        if mentions == "line":
-            from cnmine.linking.lines import LineLinker
-
+        if options.threshold is not None and not 0 <= options.threshold <= 1:
+            raise UsageError(f"threshold is {options.threshold}; choose a probability from 0 to 1")
+        if options.mentions == "line":
             if self.model is not None:
                 raise UsageError("the model was trained for mentions in texts; train one for lines (--mentions line)")
-            self._lines = self._lines or LineLinker(self.kb, self.line_model)
-            return self._lines.link(records, threads=threads, n_candidates=n_candidates, threshold=threshold)
+            return True
         if self.line_model is not None:
             raise UsageError("the model was trained for lines; link with mentions='line' (--mentions line)")
-        batches = map_ordered(lambda batch: self._link_batch(batch, options), split_texts(records), threads=threads)
-        return (record for batch in batches for record in batch)
+        return False
+
+    def _link_lines(self, records: Iterable[Record], options: _Options, threads: int) -> Iterator[Record]:
+        from cnmine.linking.lines import LineLinker
+
+        self._lines = self._lines or LineLinker(self.kb, self.line_model)
+        found: Iterator[Record] = self._lines.link(
+            records, threads=threads, n_candidates=options.n_candidates, threshold=options.threshold
+        )
+        return found
 
     def decide(self, spans: Spans, rows: np.ndarray, log_odds: np.ndarray) -> Decisions:
         """Candidates of some spans, and what is thought of them."""
@@ -229,7 +234,7 @@ class Linker:
         nil = np.where(has_any, sigmoid(self.model.nil.score(table)), 1.0)
         return Decisions(candidates, scores, best, gains.astype(np.float32), nil)
 
-    def _link_batch(self, batch: list[Piece], options: _Options) -> list[Record]:
+    def _link_batch(self, batch: list[Piece], options: _Options) -> tuple[_Linked, Decisions]:
         codes, starts = join_lines([piece.text for piece in batch])
         spans = find_spans(
             codes, self.kb.match(codes), self.kb.key_log_freqs, None if self.model is None else self._is_alias
@@ -247,7 +252,7 @@ class Linker:
         if options.threshold is not None:
             threshold = float(np.log(max(options.threshold, 1e-9) / max(1 - options.threshold, 1e-9)))
         chosen = self._choose(spans, decisions, threshold, options)
-        return self._records(batch, starts, spans, decisions, chosen, options)
+        return self._gather(batch, starts, spans, decisions, chosen, options), decisions
 
     def _choose(self, spans: Spans, decisions: Decisions, threshold: float, options: _Options) -> np.ndarray:
         """Numbers of rows, ascending."""
@@ -282,7 +287,7 @@ class Linker:
         gains = spans.table[rows, 1].astype(np.float32)
         return Decisions(candidates, scores.astype(np.float32), best, gains, np.zeros(len(rows)))
 
-    def _records(
+    def _gather(
         self,
         batch: list[Piece],
         starts: np.ndarray,
@@ -290,47 +295,48 @@ class Linker:
         decisions: Decisions,
         chosen: np.ndarray,
         options: _Options,
-    ) -> list[Record]:
-        """The texts of a batch with their mentions."""
+    ) -> _Linked:
+        """What is given out of a batch."""
         candidates = decisions.candidates
-        places = spans.table[candidates.rows[chosen], 0]
-        lengths = spans.table[candidates.rows[chosen], 1].tolist()
-        owners = np.searchsorted(starts, places, side="right") - 1
-        offsets = (places - starts[owners]).tolist()
-        found, nil = sigmoid(decisions.gains[chosen]), decisions.nil[chosen]
         best = decisions.best[chosen]
+        nil = decisions.nil[chosen]
         limit = self.model.nil_threshold if self.model is not None else 0.5
-        is_nil = ((nil >= (limit if options.nil_threshold is None else options.nil_threshold)) | (best < 0)).tolist()
-        sure = np.where(is_nil, found * nil, found * (1 - nil) * self._best_shares(decisions, chosen)).tolist()
-        numbers = np.append(candidates.entities, -1)[best].tolist()
-        names = {number: self.kb.entity_id(number) for number in set(numbers) if number >= 0}
-        records: list[Record] = []
-        mentions_of: list[list[Mention]] = [[] for _ in batch]
-        for i, (owner, row) in enumerate(zip(owners.tolist(), chosen.tolist(), strict=True)):
-            piece, offset = batch[owner], offsets[i]
-            if not piece.start <= offset < piece.stop or (is_nil[i] and not options.keep_nil):
-                continue
-            offset += piece.offset
-            kb_id = NIL if is_nil[i] else names[numbers[i]]
-            listed = self._list(decisions, row, options.n_candidates) if options.n_candidates else None
-            text = piece.record.text[offset : offset + lengths[i]]
-            mentions_of[owner].append(Mention(offset, text, kb_id, sure[i], listed))
-        for piece, mentions in zip(batch, mentions_of, strict=True):
-            if piece.offset == 0:
-                records.append(Record(piece.record.text_id, piece.record.text, mentions))
-            else:
-                records[-1].mentions.extend(mentions)  # type: ignore[union-attr]
-        return records
+        is_nil = (nil >= (limit if options.nil_threshold is None else options.nil_threshold)) | (best < 0)
+        places, lengths = spans.table[candidates.rows[chosen], :2].astype(np.int64).T
+        owners = np.searchsorted(starts, places, side="right") - 1
+        offsets = places - starts[owners]
+        frame = np.array([(piece.start, piece.stop, piece.offset) for piece in batch], np.int64).reshape(-1, 3)
+        kept = (frame[owners, 0] <= offsets) & (offsets < frame[owners, 1])
+        if not options.keep_nil:
+            kept &= ~is_nil
+        is_nil, nil, chosen, best, owners = is_nil[kept], nil[kept], chosen[kept], best[kept], owners[kept]
+        found = sigmoid(decisions.gains[chosen])
+        shares = np.ones(len(chosen))
+        kernels.share_best(candidates.offsets, decisions.scores, decisions.best, chosen, shares)
+        sure = np.where(is_nil, found * nil, found * (1 - nil) * shares)
+        numbers = np.where(is_nil, -1, np.append(candidates.entities, -1)[best])
+        first_pieces = np.flatnonzero(frame[:, 2] == 0)  # of each text
+        firsts = np.append(np.searchsorted(owners, first_pieces), len(owners))
+        mentions = np.stack([offsets[kept] + frame[owners, 2], lengths[kept], numbers], axis=1)
+        return _Linked([batch[i].record for i in first_pieces.tolist()], firsts, mentions, sure, chosen)
 
-    def _best_shares(self, decisions: Decisions, chosen: np.ndarray) -> np.ndarray:
-        """Share of the best candidate of each chosen row among all of the row; 1 where there is none."""
-        offsets, scores = decisions.candidates.offsets, decisions.scores
-        out = np.ones(len(chosen))
-        for i, row in enumerate(chosen.tolist()):
-            start, stop = offsets[row], offsets[row + 1]
-            if stop - start > 1:
-                out[i] = 1 / np.exp(scores[start:stop].astype(np.float64) - scores[decisions.best[row]]).sum()
-        return out
+    def _records(self, linked: _Linked, decisions: Decisions, options: _Options) -> list[Record]:
+        """The texts of a batch with their mentions."""
+        names = {number: self.kb.entity_id(number) for number in set(linked.mentions[:, 2].tolist()) - {-1}} | {-1: NIL}
+        firsts, mentions, scores = linked.firsts.tolist(), linked.mentions.tolist(), linked.scores.tolist()
+        listed: list[list[tuple[str, float]] | None] = [None] * len(mentions)
+        if options.n_candidates:
+            listed = [self._list(decisions, row, options.n_candidates) for row in linked.rows.tolist()]
+        records = []
+        for i, record in enumerate(linked.records):
+            found = []
+            for j in range(firsts[i], firsts[i + 1]):
+                offset, length, number = mentions[j]
+                found.append(
+                    Mention(offset, record.text[offset : offset + length], names[number], scores[j], listed[j])
+                )
+            records.append(Record(record.text_id, record.text, found))
+        return records
 
     def _list(self, decisions: Decisions, row: int, n: int) -> list[tuple[str, float]]:
         start, stop = decisions.candidates.offsets[row], decisions.candidates.offsets[row + 1]
@@ -339,6 +345,17 @@ class Linker:
         order = np.argsort(-scores, kind="stable")[:n]
         entities = decisions.candidates.entities[start:stop]
         return [(self.kb.entity_id(int(entities[i])), float(shares[i] / shares.sum())) for i in order.tolist()]
+
+
+@dataclass(frozen=True)
+class _Linked:
+    """Texts and their mentions: see `cnmine.linking.writing.format_arrays`; and the row of each mention."""
+
+    records: list[Record]
+    firsts: np.ndarray
+    mentions: np.ndarray
+    scores: np.ndarray
+    rows: np.ndarray
 
 
 @dataclass(frozen=True)

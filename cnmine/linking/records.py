@@ -242,11 +242,21 @@ def write_records(file: _Sink, records: Iterable[Record], *, ccks: bool = False)
         Whether offsets are strings, as in CCKS and DuEL; without scores and candidates, which those do not have.
     """
     n_records = 0
-    iterator = iter(records)
-    while batch := list(islice(iterator, BATCH_RECORDS)):
+    for batch in _batches(records):
         n_records += len(batch)
         file.write(format_records(batch, ccks=ccks))
     return n_records
+
+
+def format_batches(records: Iterable[Record], *, ccks: bool = False) -> Iterator[bytes]:
+    """JSON Lines of records, some hundred at a time; see `write_records`."""
+    return (format_records(batch, ccks=ccks) for batch in _batches(records))
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    iterator = iter(records)
+    while batch := list(islice(iterator, BATCH_RECORDS)):
+        yield batch
 
 
 def format_records(records: Iterable[Record], *, ccks: bool = False) -> bytes:

@@ -15,11 +15,12 @@ from cnmine.linking.disambiguation import (
     LinkCounts,
     character_idfs,
     count_links,
+    decision_features,
     find_candidates,
 )
 from cnmine.linking.kb import KnowledgeBase
 from cnmine.linking.labels import UNKNOWN_ENTITY, Block, LabelReader
-from cnmine.linking.linker import LEAST_LOG_ODDS, LinkerModel, decision_features
+from cnmine.linking.linker import LEAST_LOG_ODDS, LinkerModel
 from cnmine.linking.mentions import MentionModel, Spans, choose_mentions, train_mentions
 from cnmine.linking.records import Record
 from cnmine.linking.scorers import Logistic, Trees, fit_choice, fit_logistic, fit_trees, sigmoid
