@@ -119,13 +119,36 @@ class LinkCounts:
 
     def count_pairs(self, keys: np.ndarray, entities: np.ndarray) -> np.ndarray:
         """How often each entity was linked to each key."""
-        return _look_up(self.pairs, self.pair_counts, keys.astype(np.int64) << 32 | entities)
+        out = np.zeros(len(keys), np.int32)
+        firsts = self._firsts
+        keys = np.minimum(keys, len(firsts) - 2)  # the last key has no pairs
+        some = np.flatnonzero(firsts[keys + 1] > firsts[keys])
+        out[some] = _look_up(self.pairs, self.pair_counts, keys[some].astype(np.int64) << 32 | entities[some])
+        return out
 
     def count_keys(self, keys: np.ndarray) -> np.ndarray:
         """How often each key was linked to something."""
-        sums = np.append(0, np.cumsum(self.pair_counts))
-        first = np.searchsorted(self.pairs, keys.astype(np.int64) << 32)
-        return sums[np.searchsorted(self.pairs, (keys.astype(np.int64) + 1) << 32)] - sums[first]
+        return self._key_counts[np.minimum(keys, len(self._key_counts) - 1)]
+
+    def count_entities(self, entities: np.ndarray) -> np.ndarray:
+        """How often each entity was linked."""
+        return self._dense_counts[np.minimum(entities, len(self._dense_counts) - 1)]
+
+    @cached_property
+    def _firsts(self) -> np.ndarray:
+        """Where the pairs of every key begin, up to the key behind the last one with any."""
+        n_keys = int(self.pairs[-1] >> 32) + 1 if len(self.pairs) else 0
+        return np.searchsorted(self.pairs, np.arange(n_keys + 2) << 32)
+
+    @cached_property
+    def _key_counts(self) -> np.ndarray:
+        return np.diff(np.append(0, np.cumsum(self.pair_counts))[self._firsts])
+
+    @cached_property
+    def _dense_counts(self) -> np.ndarray:
+        out = np.zeros(int(self.entities.max(initial=-1)) + 2, np.int32)
+        out[self.entities] = self.entity_counts
+        return out
 
 
 NIL_ENTITY = (1 << 31) - 1
@@ -259,7 +282,7 @@ class FeatureMaker:
         columns = [
             np.log((linked + candidates.priors) / (totals + 1.0)),
             np.log(candidates.priors + 1e-6),
-            np.log1p(_look_up(counts.entities, counts.entity_counts, entities)),
+            np.log1p(counts.count_entities(entities)),
             np.log(sizes),
             *(size[entities] for size in self._sizes),
             self.kb.title_keys[entities] == keys[owners],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,8 @@ def _write_parts(writer: StoreWriter, model: LinkerModel, biases: dict[str, floa
     writer.add("key_scores", model.mentions.key_scores)
     writer.add("key_traits", np.ascontiguousarray(model.mentions.key_traits, np.uint8).reshape(-1))
     writer.add("span_weights", model.mentions.weights)
-    for name, values in vars(model.counts).items():
-        writer.add(f"count_{name}", values)
+    for part in fields(model.counts):
+        writer.add(f"count_{part.name}", getattr(model.counts, part.name))
     writer.add("character_idfs", model.idfs)
     for name in ("found", "bare", "nil", "ranker"):
         biases[name] = _write_scorer(writer, name, getattr(model, name))

@@ -186,7 +186,7 @@ class _Trainer:
         return LinkerModel(self.kb.digest, mentions, counts, self.idfs, ranker, found, bare, nil)
 
     def table(self, block: Block) -> tuple[np.ndarray, np.ndarray]:
-        """`cnmine.linking.linker.decision_features` of a block."""
+        """`cnmine.linking.disambiguation.decision_features` of a block."""
         assert block.candidates is not None and block.counts is not None
         return decision_features(
             block.spans,
