@@ -34,7 +34,19 @@ by_path = pytest.mark.parametrize("context", CONTEXTS, ids=lambda context: conte
 
 
 def test_group__lists_its_commands_in_working_order():
-    assert list(COMMANDS) == ["newwords", "count", "merge", "lookup", "ngrams", "lm", "segment", "kb", "link", "evaluate", "info"]
+    assert list(COMMANDS) == [
+        "newwords",
+        "count",
+        "merge",
+        "lookup",
+        "ngrams",
+        "lm",
+        "segment",
+        "kb",
+        "link",
+        "evaluate",
+        "info",
+    ]
     assert len(CONTEXTS) >= 6
 
 

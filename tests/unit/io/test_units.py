@@ -61,7 +61,9 @@ def test_encode_block__keeps_punctuation(text, expected):
 
 
 def test_encode_block__keeps_many_different_runs_and_letters_of_long_ones():
-    letters = [chr(code) for code in range(0x100, 0x530) if chr(code).isalpha() and encode_block(chr(code).encode()).runs]
+    letters = [
+        chr(code) for code in range(0x100, 0x530) if chr(code).isalpha() and encode_block(chr(code).encode()).runs
+    ]
     text = "".join(letters) + " " + " ".join(f"w{i}" for i in range(3000))
     assert listed(encode_block(text.encode(), punctuation="keep")) == letters + [f"w{i}" for i in range(3000)]
 
