@@ -14,19 +14,37 @@ import numpy as np
 
 # Version 2 of control groups, then version 1; both as a container sees them.
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_HUGE_PAGE_BYTES = 2 << 20
 _NO_LIMIT = 1 << 60  # version 1 writes a number as large as this for "none"
 
 
-def release_pages(array: np.ndarray) -> None:
+def release_pages(array: np.ndarray, start: int | None = None, stop: int | None = None) -> None:
     """Let go of the memory behind an array that is mapped from a file; what is used again is read again.
 
-    Nothing happens to other arrays, nor where the system cannot do it. The contents stay as they are.
+    What was read of a map counts as memory of this process until the system is short of it. Nothing happens to
+    other arrays, nor where the system has no such call. The contents stay as they are.
+
+    Parameters
+    ----------
+    array
+        A map that is read-only or writes to its file, or a view of one.
+    start, stop
+        Bytes of the array to let go of; without them the whole map.
     """
-    base: Any = array
-    while base is not None and not isinstance(base, mmap.mmap):
-        base = base.obj if isinstance(base, memoryview) else getattr(base, "base", None)
-    if base is not None and hasattr(base, "madvise"):
-        base.madvise(mmap.MADV_DONTNEED)
+    mapped: Any = array
+    while mapped is not None and not isinstance(mapped, mmap.mmap):
+        mapped = mapped.obj if isinstance(mapped, memoryview) else getattr(mapped, "base", None)
+    if mapped is None or not hasattr(mapped, "madvise"):
+        return
+    if start is None or stop is None:
+        mapped.madvise(mmap.MADV_DONTNEED)
+        return
+    offset = array.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data
+    # The system maps up to a huge page around what is read.
+    first = max(0, offset + start - _HUGE_PAGE_BYTES) // mmap.PAGESIZE * mmap.PAGESIZE
+    end = min(offset + stop + _HUGE_PAGE_BYTES, len(mapped))
+    if first < end:
+        mapped.madvise(mmap.MADV_DONTNEED, first, end - first)
 
 
 def trim_heap() -> None:

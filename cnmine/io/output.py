@@ -15,6 +15,7 @@ from typing import BinaryIO
 from cnmine.errors import CnmineError, CorpusError, ResourceError, UsageError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC, errno.EFBIG}
+_NO_RESERVATION = {errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
 
 
 class OutputFile:
@@ -212,3 +213,16 @@ def _write_error(name: str, err: OSError, failure: type[CnmineError]) -> CnmineE
         reason = "no space left on device" if err.errno == errno.ENOSPC else (err.strerror or "full").lower()
         return ResourceError(f"{name}: {reason}; make room or choose another place with --output")
     return failure(f"{name}: cannot be written: {err.strerror or err}; check the device or choose another place")
+
+
+def reserve(descriptor: int, n_bytes: int) -> bool:
+    """Take room on the disk at once: too small a disk shows before anything is written. False if the system cannot."""
+    if not hasattr(os, "posix_fallocate"):
+        return False
+    try:
+        os.posix_fallocate(descriptor, 0, n_bytes)
+    except OSError as err:
+        if err.errno not in _NO_RESERVATION:
+            raise
+        return False
+    return True

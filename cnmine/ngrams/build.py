@@ -23,7 +23,7 @@ from cnmine.sorting import spill
 from cnmine.sorting.scratch import Scratch
 from cnmine.sorting.spans import rank_units, sort_spans
 from cnmine.sorting.windows import MAX_ORDER, sort_windows
-from cnmine.store.packing import Packed, bits_for
+from cnmine.store.packing import bits_for
 from cnmine.store.writing import StoreWriter, create_store
 
 MIN_BUDGET_BYTES = 32 << 20  # less than this is not kept to
@@ -79,7 +79,7 @@ def count_corpus(
         "drop": everything but Han characters and runs of letters and digits is a boundary. "keep": all but white
         space are units and lines are the only boundaries, as language models want it.
     budget_bytes
-        Memory to take besides that of the interpreter and its libraries, which is about 150 MB.
+        Memory to take besides that of the interpreter and its libraries, which is about 220 MB.
     temp_dir
         Directory for what does not fit the budget; the system's by default.
     threads
@@ -306,7 +306,7 @@ class _Builder:
                 runs, budget_bytes=self.budget_bytes // 2, threads=self.threads, on_progress=self.on_progress
             )
             text = self._allocate(length if length > 1 else 0, _id_dtype(len(vocabulary)))
-            pieces = _copy_pieces(spill.join_pieces(merged), text, runs)
+            pieces = _copy_pieces(spill.join_pieces(merged), text)
         n_boundaries, id_bits = 0, bits_for(len(vocabulary) + N_BOUNDARIES - 1)
         self.writer.require(length * (id_bits + 1) // 8)  # the text, and a bit for every occurrence
         with self.writer.section("text", id_bits) as section:
@@ -325,17 +325,14 @@ class _Builder:
         return self.scratch.map_array(n_ids, dtype, "the sorted text")
 
 
-def _copy_pieces(
-    pieces: Iterable[np.ndarray], text: np.ndarray, runs: Sequence[spill.SortedRun]
-) -> Iterator[np.ndarray]:
-    """Hand pieces on and keep them in ``text``, one behind the other; what was read of the runs may go."""
+def _copy_pieces(pieces: Iterable[np.ndarray], text: np.ndarray) -> Iterator[np.ndarray]:
+    """Hand pieces on and keep them in ``text``, one behind the other."""
     stop = 0
     for piece in pieces:
         start, stop = stop, stop + len(piece)
         text[start:stop] = piece
         yield piece
-        for mapped in (text, *(run.text.words if isinstance(run.text, Packed) else run.text for run in runs)):
-            release_pages(mapped)
+        release_pages(text)
 
 
 def _id_dtype(n_units: int) -> type[np.unsignedinteger]:

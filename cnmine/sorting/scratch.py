@@ -15,7 +15,8 @@ from types import TracebackType
 import numpy as np
 
 from cnmine.errors import ResourceError, StoreError, UsageError
-from cnmine.sorting.spill import reserve, write_all
+from cnmine.io.output import reserve
+from cnmine.sorting.spill import write_all
 from cnmine.store.locking import exclusive_lock
 
 ZEROS = np.zeros(1 << 20, np.uint8)

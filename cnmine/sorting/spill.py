@@ -18,9 +18,11 @@ from itertools import chain, islice, pairwise
 
 import numpy as np
 
+from cnmine._memory import release_pages
 from cnmine._parallel import map_ordered
 from cnmine.dtypes import N_BOUNDARIES
 from cnmine.errors import CorpusError, ResourceError, StoreError, UsageError
+from cnmine.io.output import reserve
 from cnmine.io.units import CLOSING_BIT, OPENING_BIT, join_blocks
 from cnmine.sorting import _spill_kernels as kernels
 from cnmine.sorting.spans import BLOCK_SLOTS, SHARD_SLOTS, sort_spans
@@ -31,10 +33,8 @@ PREFIX_UNITS = 16  # that tell ranges apart
 MAX_SPLITTERS = 256  # of one round
 SAMPLES_PER_SPLITTER = 16
 SAMPLES_PER_CALL = 256
-HUGE_PAGE_BYTES = 2 << 20
 WRITE_BYTES = 8 << 20  # that one call writes
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
-_NO_RESERVATION = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 Bounds = np.ndarray  # int64[n_runs]: a boundary of every run
 
@@ -86,25 +86,6 @@ class _Reader:
         source, bits, _ = self.kernel
         bits = bits or 8 * source.itemsize
         release_pages(source, start * bits // 8, stop * bits // 8)
-
-
-def release_pages(array: np.ndarray, start: int, stop: int) -> None:
-    """Let go of the memory that holds the bytes ``start:stop`` of an array, if it is a read-only map of a file.
-
-    What was read of a map counts as memory of this process until the system is short of it. Reading it again is
-    allowed at any time. Does nothing where the system has no such call.
-    """
-    mapped = array.base
-    while isinstance(mapped, np.ndarray | memoryview):
-        mapped = mapped.base if isinstance(mapped, np.ndarray) else mapped.obj
-    if not isinstance(mapped, mmap.mmap) or not hasattr(mapped, "madvise"):
-        return
-    offset = array.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data
-    # The system maps up to a huge page around what is read.
-    start = max(0, offset + start - HUGE_PAGE_BYTES) // mmap.PAGESIZE * mmap.PAGESIZE
-    stop = min(offset + stop + HUGE_PAGE_BYTES, len(mapped))
-    if start < stop:
-        mapped.madvise(mmap.MADV_DONTNEED, start, stop - start)
 
 
 def spill_bytes(run: SortedRun) -> int:
@@ -179,19 +160,6 @@ def _plain_text(run: SortedRun) -> np.ndarray:
     if isinstance(run.text, Packed):
         raise UsageError(f"{run.name}: is packed, so it is on disk already")
     return run.text
-
-
-def reserve(descriptor: int, n_bytes: int) -> bool:
-    """Take the room at once, where the system can: a disk too small shows before anything is written."""
-    if not hasattr(os, "posix_fallocate"):
-        return False
-    try:
-        os.posix_fallocate(descriptor, 0, n_bytes)
-    except OSError as err:
-        if err.errno not in _NO_RESERVATION:
-            raise
-        return False
-    return True
 
 
 def write_all(descriptor: int, array: np.ndarray) -> None:

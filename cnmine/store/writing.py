@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ import numpy as np
 import xxhash
 
 from cnmine.errors import ResourceError, StoreError, UsageError
-from cnmine.io.output import OutputFile, open_replacement, resolve_target
+from cnmine.io.output import OutputFile, open_replacement, reserve, resolve_target
 from cnmine.store.layout import (
     CHECKED_BYTES,
     HEADER,
@@ -32,7 +31,6 @@ from cnmine.store.locking import exclusive_lock
 from cnmine.store.packing import PackedWriter
 
 _HANDED_BYTES = 8 << 20  # so much is handed to the disk at a time: the last sync of 250 MB waits 0.01 s, not 0.1
-_NO_RESERVATION = {errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
 
 
 class SectionWriter:
@@ -238,13 +236,9 @@ def _sweep(target: str, on_notice: Callable[[str], None]) -> None:
 def _reserve(output: OutputFile, path: str, target: str, expected_bytes: int) -> None:
     """Fail before the work if the disk is too small; take the room now, so that nobody else does."""
     _require_room(path, target, expected_bytes, "up to")
-    if expected_bytes > HEADER.size and hasattr(os, "posix_fallocate"):
-        try:
-            os.posix_fallocate(output.fileno(), 0, expected_bytes)
-        except OSError as err:
-            if err.errno not in _NO_RESERVATION:
-                with output.named_errors():
-                    raise
+    if expected_bytes > HEADER.size:
+        with output.named_errors():
+            reserve(output.fileno(), expected_bytes)
 
 
 def _require_room(path: str, target: str, n_bytes: int, bound: str) -> None:

@@ -13,10 +13,11 @@ import reference_spans as reference
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnmine._memory import release_pages
 from cnmine.errors import CorpusError, ResourceError, StoreError
 from cnmine.sorting import _spill_kernels as kernels
 from cnmine.sorting import spill
-from cnmine.sorting.spill import SortedRun, join_pieces, merge_runs, release_pages, spill_bytes, spill_run
+from cnmine.sorting.spill import SortedRun, join_pieces, merge_runs, spill_bytes, spill_run
 from cnmine.store.packing import Packed, bits_for, pack
 
 LETTERS = "天地玄黄宇宙洪荒"
