@@ -206,6 +206,18 @@ def sum_weights(rows, weights, out):  # i4[m, f], f4[2**20], f4[m]
 
 
 @kernel
+def mark_way(spans, back, out):  # i4[m, >= 2], i8[n + 1], u1[m]
+    """Mark the spans of the best way, from its end: ``back`` has the span that ends at each place, or -1."""
+    i = back.shape[0] - 1
+    while i > 0:
+        if back[i] >= 0:
+            out[back[i]] = 1
+            i = np.int64(spans[back[i], 0])
+        else:
+            i -= 1
+
+
+@kernel
 def choose_spans(spans, gains, best, out):  # i4[m, >= 2], f4[m], f8[n + 1], u1[m]
     """Mark the spans without overlap whose gains add up to most; of equals those found first from the left."""
     n = best.shape[0] - 1
@@ -224,13 +236,7 @@ def choose_spans(spans, gains, best, out):  # i4[m, >= 2], f4[m], f8[n + 1], u1[
                 back[stop] = j
             out[j] = 0
             j += 1
-    i = n
-    while i > 0:
-        if back[i] >= 0:
-            out[back[i]] = 1
-            i = np.int64(spans[back[i], 0])
-        else:
-            i -= 1
+    mark_way(spans, back, out)
     return 0
 
 
@@ -287,11 +293,5 @@ def cover_text(spans, best, out):  # i4[m, >= 2], i8[n + 1, 2], u1[m]
                 best[stop, 0], best[stop, 1], back[stop] = left, pieces, j
             out[j] = 0
             j += 1
-    i = n
-    while i > 0:
-        if back[i] >= 0:
-            out[back[i]] = 1
-            i = np.int64(spans[back[i], 0])
-        else:
-            i -= 1
+    mark_way(spans, back, out)
     return 0

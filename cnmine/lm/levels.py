@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from cnmine.dtypes import COUNT, N_BOUNDARIES
 from cnmine.errors import ResourceError
 from cnmine.lm import _kernels as kernels
 from cnmine.ngrams.scan import Windows
+from cnmine.sorting.scratch import map_array
 
 ROW = np.uint32  # number of a row within its level
 MAX_ROWS = 1 << 32
@@ -60,10 +60,7 @@ class ArrayPool:
         if self.take(n_bytes) or n_items == 0:
             return np.empty(n_items, dtype)
         with self.new_file() as file, self.named_errors(n_bytes):
-            os.truncate(file.fileno(), n_bytes)
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, n_bytes)
-            return np.memmap(file, dtype, "r+").view(np.ndarray)
+            return map_array(file, n_items, dtype).view(np.ndarray)
 
     def new_file(self) -> Any:
         """A file that is gone when it is closed."""

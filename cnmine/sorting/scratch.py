@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,16 @@ from cnmine.store.locking import exclusive_lock
 
 ZEROS = np.zeros(1 << 20, np.uint8)
 _NAME = re.compile(r"cnmine-scratch-[0-9a-f]{8}")
+
+
+def map_array(file: Any, n_items: int, dtype: np.typing.DTypeLike) -> np.memmap:
+    """An array in an empty file, with room on the disk for all of it; OSError if there is none."""
+    n_bytes = n_items * np.dtype(dtype).itemsize
+    if not reserve(file.fileno(), n_bytes):
+        # Never sparse: a full disk must show here and not as a bus error.
+        for _ in range(0, n_bytes, ZEROS.nbytes):
+            write_all(file.fileno(), ZEROS)
+    return np.memmap(file, dtype, "r+", shape=(n_items,))
 
 
 class Scratch:
@@ -82,11 +93,7 @@ class Scratch:
         path = self.new_path()
         try:
             with open(path, "xb+") as file:
-                if not reserve(file.fileno(), n_bytes):
-                    # Never sparse: a full disk must show here and not as a bus error.
-                    for _ in range(0, n_bytes, ZEROS.nbytes):
-                        write_all(file.fileno(), ZEROS)
-                return np.memmap(file, dtype, "r+", shape=(n_items,))
+                return map_array(file, n_items, dtype)
         except OSError as err:
             raise ResourceError(
                 f"{path}: {(err.strerror or str(err)).lower()}: {what} takes {n_bytes / 1e6:,.1f} MB here; "
