@@ -9,6 +9,7 @@ from cnmine.cli.command import Command
 from cnmine.cli.messages import Messages, kernel_notice
 
 MENTIONS = ("auto", "cover", "line")
+FIRST_KERNELS = ("linking/_mention_kernels.py", "linking/_line_kernels.py")  # for mentions in texts, and for lines
 
 
 @click.command("run", cls=Command, short_help="Link the mentions in texts.")
@@ -41,7 +42,7 @@ MENTIONS = ("auto", "cover", "line")
     "--threshold",
     type=click.FloatRange(0, 1),
     show_default="what was best in training",
-    help="Least probability of a mention.",
+    help="Least score: what has a lower one is left out, with --mentions line it is NIL.",
 )
 @click.option("--ccks", is_flag=True, help="Offsets as strings and no scores, as CCKS and DuEL have it.")
 @click.option("--strict", is_flag=True, help="Stop at the first line that cannot be read.")
@@ -107,7 +108,7 @@ def command(
         n_bad += n
 
     with Messages(quiet=quiet) as messages, open_kb(kb) as opened:
-        if notice := kernel_notice():
+        if notice := kernel_notice(FIRST_KERNELS[mentions == "line"]):
             messages.notice(notice)
         linker = Linker(opened, open_linker(model) if model else None)
         found = options.open_sources(sources, recursive=False, output=output, on_notice=messages.notice)

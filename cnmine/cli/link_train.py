@@ -9,6 +9,7 @@ import click
 
 from cnmine.cli import EXIT_INPUT, options
 from cnmine.cli.command import Command
+from cnmine.cli.link_run import FIRST_KERNELS
 from cnmine.cli.messages import Messages, format_size, kernel_notice
 from cnmine.errors import UsageError
 
@@ -89,7 +90,7 @@ def command(
     if no_dict and dict_paths:
         raise UsageError("--dict and --no-dict exclude each other")
     with Messages(quiet=quiet, verbose=verbose) as messages, open_kb(kb) as opened:
-        if notice := kernel_notice():
+        if notice := kernel_notice(FIRST_KERNELS[mentions == "line"]):
             messages.notice(notice)
         found = options.open_sources(sources, recursive=False, output=output, on_notice=messages.notice)
         options.refuse_overwriting(output, [kb, *dict_paths, *([dev] if dev else [])])

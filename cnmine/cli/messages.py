@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 PROGRESS_DELAY = 1.0  # seconds before a bar appears
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A)}
-# Every run compiles these first; they stand for the others.
+# Most commands compile these first; they stand for the others.
 _FIRST_KERNELS = ("io/_kernels.py", "counting/_kernels.py")
 
 
@@ -106,8 +106,11 @@ class Messages:
             self._bar = None
 
 
-def kernel_notice() -> str | None:
-    """What to say before the first kernel runs: that it has to be compiled; None if it has been."""
+def kernel_notice(*first_kernels: str) -> str | None:
+    """What to say before the first kernel runs: that it has to be compiled; None if it has been.
+
+    ``first_kernels`` are files of kernels that the command always runs, if they are not those of most commands.
+    """
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return None
     from cnmine import _jit
@@ -117,7 +120,7 @@ def kernel_notice() -> str | None:
     if not _jit.IS_CACHED:
         return "no writable cache directory: compiling kernels in memory (set NUMBA_CACHE_DIR to keep them)"
     package = Path(_jit.__file__).parent
-    if all(_is_compiled(package / name) for name in _FIRST_KERNELS):
+    if all(_is_compiled(package / name) for name in first_kernels or _FIRST_KERNELS):
         return None
     return "compiling kernels (first run only)"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from cnmine.store.writing import StoreWriter, create_store
 
 KIND, VERSION = "kb", 1
 MAX_NAME = 64  # code points of a name, and of a word
+_INVISIBLE = ("Cc", "Cf", "Zs", "Zl", "Zp")  # categories of characters that cannot be seen
 _FIELD, _REFERENCE = "\x1f", "\x1e"  # within a line of the spool; control characters of the sources are blanks there
 _CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF), " ")
 DEFAULT_OPTIONS = sources.ReadOptions()
@@ -43,7 +45,7 @@ class Names:
     name_ids, entities, counts
         Pairs of name and entity, with how often anchors have it.
     n_dropped
-        Names that were empty, too long, or written with characters that cannot be keys.
+        Names that cannot be keys.
     """
 
     ids: dict[str, int] = field(default_factory=dict)
@@ -55,7 +57,7 @@ class Names:
     def add(self, name: str, entity: int, count: float = 0.0) -> int:
         """Note that a name means an entity; return the number of the name, -1 if it cannot be used."""
         text = normalize.normalize_text(clean(name))
-        if not text or len(text) > MAX_NAME or max(text) >= chr(N_SYMBOLS):
+        if not can_be_key(text):
             self.n_dropped += 1
             return -1
         number = self.ids.setdefault(text, len(self.ids))
@@ -63,6 +65,13 @@ class Names:
         self.entities.append(entity)
         self.counts.append(count)
         return number
+
+
+def can_be_key(text: str) -> bool:
+    """Whether a normalized name has something visible, is not too long, and is of characters that the trie knows."""
+    if not text or len(text) > MAX_NAME or max(text) >= chr(N_SYMBOLS):
+        return False
+    return text[0].isalnum() or any(unicodedata.category(character) not in _INVISIBLE for character in text)
 
 
 def clean(text: str) -> str:
@@ -136,7 +145,10 @@ def build_kb(
         for source in anchors:
             builder.read_anchors(source)
         if builder.names.n_dropped:
-            on_notice(f"{builder.names.n_dropped:,} names were empty or longer than {MAX_NAME} characters: left out")
+            on_notice(
+                f"{builder.names.n_dropped:,} names had nothing visible, more than {MAX_NAME} characters, "
+                f"or one beyond U+{N_SYMBOLS - 1:X}: left out"
+            )
         words = read_words(dictionary)
         on_step("building the trie")
         settings = builder.write(writer, words, on_step)
@@ -149,7 +161,7 @@ def read_words(paths: Iterable[str]) -> dict[str, float]:
     for path in paths:
         for word, count in sources.read_word_counts(path):
             text = normalize.normalize_text(clean(word))
-            if text and len(text) <= MAX_NAME and max(text) < chr(N_SYMBOLS):
+            if can_be_key(text):
                 counts[text] = counts.get(text, 0.0) + max(count, 1.0)
     return counts
 

@@ -8,11 +8,10 @@ from functools import cached_property
 import numpy as np
 
 from cnmine.linking import _ranking_kernels as kernels
-from cnmine.linking.kb import KnowledgeBase
+from cnmine.linking.kb import MAX_CANDIDATES, KnowledgeBase
 from cnmine.linking.mentions import Spans
 
 CONTEXT = 64  # characters on each side of a mention that tell which entity is meant
-MAX_CANDIDATES = 200  # of one mention; the least likely ones are left out
 N_TYPE_WEIGHTS = 1 << 18
 FEATURES = [
     "label_prior",

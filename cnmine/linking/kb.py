@@ -18,7 +18,7 @@ from cnmine.linking.normalize import normalize
 from cnmine.linking.trie import N_SYMBOLS, Trie
 from cnmine.store.container import Store, open_store
 
-MAX_CANDIDATES = 1000  # of one name
+MAX_CANDIDATES = 1000  # of one name that texts are compared with; the least likely ones are left out
 
 
 class Ragged(NamedTuple):

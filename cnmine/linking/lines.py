@@ -210,12 +210,22 @@ class LineLinker:
         return found
 
     def link(
-        self, records: Iterable[Record], *, threads: int = 1, n_candidates: int = 0, threshold: float | None = None
+        self,
+        records: Iterable[Record],
+        *,
+        threads: int = 1,
+        n_candidates: int = 0,
+        threshold: float | None = None,
+        keep_nil: bool = True,
     ) -> Iterator[Record]:
-        """Each text with one mention, all of it; several answers are joined by ``##``."""
+        """Each text with one mention, all of it; several answers are joined by ``##``. Options as of `Linker.link`."""
 
         def link_batch(batch: list[Record]) -> list[Record]:
-            return [self._link_one(record, n_candidates, threshold) for record in batch]
+            linked = [self._link_one(record, n_candidates, threshold) for record in batch]
+            if not keep_nil:
+                for record in linked:
+                    record.mentions = [mention for mention in record.mentions or () if mention.kb_id != NIL]
+            return linked
 
         for batch in map_ordered(link_batch, _batches(records), threads=threads):
             yield from batch
@@ -230,18 +240,26 @@ class LineLinker:
         else:
             scores, limit = sigmoid(self.model.trees.score(features).astype(np.float64)), self.model.threshold
         order = np.argsort(-scores, kind="stable")
-        picked = order[: max(1, int((scores >= (limit if threshold is None else threshold)).sum()))]
-        if not len(picked) or scores[picked[0]] <= 0 or (self.model is None and scores[picked[0]] < limit):
-            picked = picked[:0]
+        n_picked = int(((scores >= (limit if threshold is None else threshold)) & (scores > 0)).sum())
+        if threshold is None and self.model is not None:
+            n_picked = max(1, n_picked)  # in training some answer was better than none
+        picked = order[:n_picked]
         ids = list(dict.fromkeys(self._id(rows[i]) for i in picked.tolist()))
-        listed = (
-            [(self._id(rows[i]), float(scores[i])) for i in order[:n_candidates].tolist()] if n_candidates else None
-        )
+        listed = self._list(rows[order], scores[order], n_candidates) if n_candidates else None
         score = float(scores[picked[0]]) if len(picked) else float(1 - scores.max(initial=0.0))
         offset = record.text.index(mention)
         return Record(
             record.text_id, record.text, [Mention(offset, mention, SEPARATOR.join(ids) or NIL, score, listed)]
         )
+
+    def _list(self, rows: np.ndarray, scores: np.ndarray, n: int) -> list[tuple[str, float]]:
+        """The best ``n`` entities, each once, with the score of its best name."""
+        found: dict[str, float] = {}
+        for row, score in zip(rows.tolist(), scores.tolist(), strict=True):
+            if len(found) == n:
+                break
+            found.setdefault(self._id(row), score)
+        return list(found.items())
 
     def _id(self, row: int) -> str:
         return self.kb.entity_id(int(self.entities[row]))

@@ -136,7 +136,8 @@ class Linker:
         n_candidates
             How many candidates each mention lists.
         threshold
-            Least probability of a mention; by default what was best in training.
+            Least score: what has a lower one is left out, with "line" it is NIL. By default mentions are those that
+            were best in training, whatever becomes of their scores.
         nil_threshold
             Probability of NIL from which a mention is NIL; likewise.
         keep_nil
@@ -216,7 +217,11 @@ class Linker:
 
         self._lines = self._lines or LineLinker(self.kb, self.line_model)
         found: Iterator[Record] = self._lines.link(
-            records, threads=threads, n_candidates=options.n_candidates, threshold=options.threshold
+            records,
+            threads=threads,
+            n_candidates=options.n_candidates,
+            threshold=options.threshold,
+            keep_nil=options.keep_nil,
         )
         return found
 
@@ -309,11 +314,12 @@ class Linker:
         kept = (frame[owners, 0] <= offsets) & (offsets < frame[owners, 1])
         if not options.keep_nil:
             kept &= ~is_nil
-        is_nil, nil, chosen, best, owners = is_nil[kept], nil[kept], chosen[kept], best[kept], owners[kept]
-        found = sigmoid(decisions.gains[chosen])
-        shares = np.ones(len(chosen))
+        found, shares = sigmoid(decisions.gains[chosen]), np.ones(len(chosen))
         kernels.share_best(candidates.offsets, decisions.scores, decisions.best, chosen, shares)
         sure = np.where(is_nil, found * nil, found * (1 - nil) * shares)
+        if options.threshold is not None:
+            kept &= sure >= options.threshold
+        is_nil, sure, chosen, best, owners = is_nil[kept], sure[kept], chosen[kept], best[kept], owners[kept]
         numbers = np.where(is_nil, -1, np.append(candidates.entities, -1)[best])
         first_pieces = np.flatnonzero(frame[:, 2] == 0)  # of each text
         firsts = np.append(np.searchsorted(owners, first_pieces), len(owners))

@@ -17,6 +17,7 @@ FORMATS = ("auto", "ccks", "wikidata", "tsv")
 LANGUAGES = ("zh-hans", "zh-cn", "zh", "zh-hant", "zh-sg", "zh-hk", "zh-tw", "zh-mo")
 TYPE_PROPERTY = "P31"  # instance of
 SUMMARIES = ("摘要", "description")
+MAX_REPORTED = 3  # bad lines of a source that are told one by one
 _BLOCK_BYTES = 1 << 20
 
 
@@ -133,29 +134,41 @@ def read_entities(
     tally = tally if tally is not None else Tally()
     for source in sources:
         parse: Parse | None = None
-        n_bad, n_lines = 0, 0
+        bad_lines = _BadLines(source.name, options.strict, on_notice)
         for number, line in _read_lines(source, options.bad_bytes, tally, on_progress, on_notice):
-            n_lines += 1
             if parse is None:
                 parse = _choose_parser(line, options, source.name)
             try:
                 record = parse(line)
             except (BadLineError, KeyError, TypeError, AttributeError) as err:
-                if not isinstance(err, BadLineError):
-                    err = BadLineError("is no entity of this format")
-                if options.strict:
-                    raise CorpusError(f"{source.name}: line {number} {err}; mend it, or leave out --strict") from err
-                n_bad += 1
-                if n_bad <= 3:
-                    on_notice(f"{source.name}: line {number} {err}: passed over")
+                bad_lines.add(number, err)
                 continue
             if record is not None:
                 if not record.entity_id:
                     raise CorpusError(f"{source.name}: line {number} has no id; every entity needs one")
                 yield record
-        tally.n_bad_lines += n_bad
-        if n_bad > 3:
-            on_notice(f"{source.name}: {n_bad:,} of {n_lines:,} lines passed over")
+        tally.n_bad_lines += bad_lines.end()
+
+
+class _BadLines:
+    """Counts the lines of a source that cannot be read, and tells the first of them."""
+
+    def __init__(self, name: str, strict: bool, on_notice: Notice) -> None:
+        self._name, self._strict, self._on_notice = name, strict, on_notice
+        self._count = 0
+
+    def add(self, number: int, error: Exception) -> None:
+        reason = str(error) if isinstance(error, BadLineError) else "is no entity of this format"
+        if self._strict:
+            raise CorpusError(f"{self._name}: line {number} {reason}; mend it, or leave out --strict") from error
+        self._count += 1
+        if self._count <= MAX_REPORTED:
+            self._on_notice(f"{self._name}: line {number} {reason}: passed over")
+
+    def end(self) -> int:
+        if self._count > MAX_REPORTED:
+            self._on_notice(f"{self._name}: {self._count:,} lines in all were passed over")
+        return self._count
 
 
 def read_anchors(
@@ -170,7 +183,7 @@ def read_anchors(
     Parameters and errors are those of `read_entities`.
     """
     tally = tally if tally is not None else Tally()
-    n_bad = 0
+    bad_lines = _BadLines(source.name, options.strict, on_notice)
     for number, line in _read_lines(source, options.bad_bytes, tally, on_notice=on_notice):
         cells = line.split("\t")
         try:
@@ -180,12 +193,8 @@ def read_anchors(
         if len(cells) >= 2 and cells[1].strip() and 0 <= count < 1e15:
             yield cells[0], cells[1].strip(), count
             continue
-        n_bad += 1
-        if options.strict:
-            raise CorpusError(f"{source.name}: line {number} is not alias, id and count with tabs between; mend it")
-    tally.n_bad_lines += n_bad
-    if n_bad:
-        on_notice(f"{source.name}: {n_bad:,} lines passed over: not alias, id and count with tabs between")
+        bad_lines.add(number, BadLineError("is not alias, id and count with tabs between"))
+    tally.n_bad_lines += bad_lines.end()
 
 
 def read_word_counts(path: str) -> Iterator[tuple[str, float]]:
@@ -294,9 +303,10 @@ def _parse_ccks(line: str) -> EntityRecord:
     entity_id = row.get("subject_id")
     data = row.get("data")
     pairs = [
-        (str(item.get("predicate", "")), str(item["object"]))
+        (str(item.get("predicate", "")), value)
         for item in (data if isinstance(data, list) else [])
-        if isinstance(item, dict) and isinstance(item.get("object"), str | int | float)
+        if isinstance(item, dict)
+        for value in _texts(item.get("object"))
     ]
     names = list(dict.fromkeys(_texts(row.get("subject")) + _texts(row.get("alias"))))
     types = [part for text in _texts(row.get("type")) for part in text.split("|") if part]
@@ -323,9 +333,9 @@ def _parse_claim(claim: str) -> tuple[str, frozenset[str]]:
 def _parse_wikidata(
     line: str, languages: Sequence[str], claims: Sequence[tuple[str, frozenset[str]]]
 ) -> EntityRecord | None:
-    """An item or property of a dump: one line of a JSON array."""
-    text = line.strip().removesuffix(",")
-    if text in ("[", "]", ""):
+    """An item or property of a dump: one line of a JSON array, whose brackets may stand in it."""
+    text = line.strip(" \t\r[],")
+    if not text:
         return None
     row = _parse_object(text)
     labels, aliases = row.get("labels") or {}, row.get("aliases") or {}

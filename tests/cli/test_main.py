@@ -115,6 +115,9 @@ def test_kernel_notice__cold_warm_and_without_a_place(tmp_path, monkeypatch):
     for name in messages._FIRST_KERNELS:
         ((package / name).parent / "__pycache__" / "_kernels.f-1.py311.nbi").write_text("")
     assert messages.kernel_notice() is None
+    (package / "linking").mkdir()
+    (package / "linking" / "_x_kernels.py").write_text("")
+    assert messages.kernel_notice("linking/_x_kernels.py") == "compiling kernels (first run only)"
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
     assert messages.kernel_notice() == "compiling kernels (first run only)"
     monkeypatch.setattr(_jit, "IS_CACHED", False)

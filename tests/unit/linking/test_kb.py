@@ -203,11 +203,11 @@ def test_build_kb__an_id_that_comes_again_adds_its_names(build):
 
 
 def test_build_kb__names_that_cannot_be_keys_are_left_out(build):
-    rows = [("1", [" 甲\t乙 ", "\u3000", "\x01", "长" * 64, "长" * 65, "\U00030000"], [], [])]
-    path, notices = build(as_ccks(rows))
-    assert any(notice.startswith("3 names were empty or longer") for notice in notices)
+    names = [" 甲\t乙 ", "\u3000", "\x01", "\u200b\ufeff", "长" * 64, "长" * 65, "\U00030000", "!", "😀"]
+    path, notices = build(as_ccks([("1", names, [], [])]))
+    assert any(notice.startswith("4 names had nothing visible, more than 64 characters") for notice in notices)
     with open_kb(path) as kb:
-        assert kb.aliases(0) == ["甲 乙", "长" * 64]
+        assert kb.aliases(0) == ["!", "甲 乙", "长" * 64, "😀"]
         assert kb.title(0) == "甲 乙"
 
 

@@ -126,6 +126,28 @@ def test_link__candidates_threshold_and_nil(kb, model):
     assert record.mentions == []
 
 
+@pytest.mark.parametrize("is_trained", [True, False])
+def test_link__nothing_has_a_score_below_the_threshold(kb, model, is_trained):
+    linker = Linker(kb, model if is_trained else None)
+    texts = [
+        Record(str(i), text.format(name)) for i, text in enumerate([ROCK, BAND, "{}"]) for name in ("青石", "白塘")
+    ]
+    scores = [mention.score for record in linker.link(texts, threshold=0.0) for mention in record.mentions]
+    assert len(set(scores)) > 2
+    for limit in sorted(scores)[1:4]:
+        found = [mention.score for record in linker.link(texts, threshold=limit) for mention in record.mentions]
+        assert found == [score for score in scores if score >= limit]
+    assert b"".join(linker.link_to_json(texts, threshold=1.0)).count(b'"mention_data":[]') == len(texts)
+
+
+def test_find_candidates__as_many_as_the_knowledge_base_gives(tmp_path):
+    (tmp_path / "many").write_text("".join(f"{i}\t青石\n" for i in range(1200)), encoding="utf-8")
+    build_kb(find_sources([str(tmp_path / "many")]), str(tmp_path / "kb"))
+    with open_kb(str(tmp_path / "kb")) as many:
+        (record,) = Linker(many).link([Record("a", "青石")], n_candidates=5000)
+        assert len(record.mentions[0].candidates) == len(many.candidates(0)) == 1000
+
+
 def test_link__cover_takes_names(kb, model):
     (record,) = Linker(kb, model).link([Record("a", BAND.format("青石乐队"))], mentions="cover")
     assert [mention.mention for mention in record.mentions] == ["青石乐队"]
@@ -210,6 +232,20 @@ def test_lines__learn_several_answers(kb, tmp_path):
 def test_lines__without_a_model_takes_the_likest_name(kb):
     found = list(Linker(kb).link([Record("a", "白塘镇"), Record("b", "zzz")], mentions="line"))
     assert [links(record) for record in found] == [[("白塘镇", "3")], [("zzz", "NIL")]]
+    found = list(Linker(kb).link([Record("a", "白塘镇"), Record("b", "zzz")], mentions="line", keep_nil=False))
+    assert [links(record) for record in found] == [[("白塘镇", "3")], []]
+
+
+def test_lines__answers_have_the_threshold_at_least(kb):
+    def answer(text, **options):
+        (record,) = Linker(kb).link([Record("a", text)], mentions="line", n_candidates=9, **options)
+        return record.mentions[0]
+
+    candidates = answer("白塘乐队").candidates
+    assert len({kb_id for kb_id, _ in candidates}) == len(candidates) == 2  # of several names the likest counts
+    for limit in (0.0, candidates[1][1], candidates[0][1], 1.0):
+        wanted = [kb_id for kb_id, score in candidates if score >= limit] or ["NIL"]
+        assert answer("白塘乐队", threshold=limit).kb_id == "##".join(wanted)
 
 
 short = st.text("天地人山", max_size=7)
