@@ -29,6 +29,24 @@ def best_gain(spans, gains):
     return best
 
 
+def nested(spans, scores, least, chosen):
+    """Spans inside chosen ones, from the left, at every place the longest that crosses none before it."""
+    found = []
+    for i in chosen:
+        start, stop = spans[i][0], sum(spans[i])
+        free = start
+        for place in range(start, stop):
+            fitting = [
+                j
+                for j, (first, length) in enumerate(spans)
+                if first == place >= free and first + length <= stop and j != i and scores[j] >= least
+            ]
+            if fitting:
+                found.append(max(fitting, key=lambda j: spans[j][1]))
+                free = sum(spans[found[-1]])
+    return found
+
+
 def best_cover(spans, n):
     """Fewest characters left over, then fewest pieces, by trying all sets."""
     best = (n, 0)
@@ -87,6 +105,15 @@ def overlaps(text, start, stop, width, record, idfs):
         sum(weight for pair, weight in record.items() if pair in pairs) / 8,
         sum(idfs[ord(c)] for c in shared),
         sum(idfs[ord(c)] / (1 + distances[c] / 4) for c in shared),
+    )
+
+
+def shared_names(text, start, stop, width, values, weights):
+    """Of a record, how many values stand around a mention, and the weights of the names that do, by their strings."""
+    sides = window(text, start, stop, width)
+    return (
+        sum(any(value in side for side in sides) for value in values),
+        sum(weight for name, weight in weights.items() if any(name in side for side in sides)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import combinations
 
 import numpy as np
@@ -11,8 +12,12 @@ import reference_linking as reference
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cnmine.io.paths import find_sources
 from cnmine.linking import _ranking_kernels as kernels
 from cnmine.linking import disambiguation, scorers
+from cnmine.linking.build import build_kb
+from cnmine.linking.kb import open_kb
+from cnmine.linking.mentions import find_spans
 from cnmine.linking.normalize import normalize
 
 ALPHABET = "天地人山水\n"
@@ -52,6 +57,51 @@ def test_compare_texts__matches_reference(text, data):
         expected = reference.overlaps(text, start, stop, width, record, idfs)
         total = sum(idfs[ord(c)] for c in set("".join(reference.window(text, start, stop, width))))
         npt.assert_allclose(found[[0, 1, 2, 5]], [*expected, total], rtol=1e-5)
+
+
+PEOPLE = [
+    ("王山", "作家", ["天河", "《地书》"], "与李水同游人海，见王山。"),
+    ("李水", "歌手", ["人海", "天河、地书"], "唱天河的人。"),
+    ("天河", "河", ["长", "王山"], "流过地书。"),
+    ("地书", "书", [], "王山、李水写的。"),
+    ("人海", "海", ["天河"], "无"),
+]
+
+
+@pytest.fixture(scope="module")
+def kb(tmp_path_factory):
+    """Entities whose records name one another."""
+    folder = tmp_path_factory.mktemp("people")
+    rows = []
+    for i, (title, kind, values, text) in enumerate(PEOPLE):
+        data = [{"predicate": "相关", "object": value} for value in values]
+        data.append({"predicate": "摘要", "object": text})
+        rows.append(json.dumps({"subject_id": str(i), "subject": title, "alias": [], "type": [kind], "data": data}))
+    (folder / "source").write_text("\n".join(rows), encoding="utf-8")
+    build_kb(find_sources([str(folder / "source")]), str(folder / "kb"))
+    with open_kb(str(folder / "kb")) as opened:
+        yield opened
+
+
+@given(st.lists(st.sampled_from(["王山", "李水", "天河", "地书", "人海", "王", "河", "的", "\n"]), max_size=14))
+def test_compare_names__matches_reference(kb, words):
+    text = "\n" + "".join(words) + "\n"
+    codes = normalize(text)
+    names = [title for title, *_ in PEOPLE]
+    values = [[part.strip("《》") for value in row[2] for part in value.split("、")] for row in PEOPLE]
+    others = [{name for name in names if name != row[0] and name in "\n".join([row[3], *row[2]])} for row in PEOPLE]
+    counts = {name: sum(name in found for found in others) for name in names}
+    spans = find_spans(codes, kb.match(codes), kb.key_log_freqs)
+    candidates = disambiguation.find_candidates(kb, spans, np.arange(len(spans.table)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disambiguation, "CONTEXT", 5)
+        overlaps = disambiguation.FeatureMaker(kb, np.ones(1 << 16, np.float32)).overlaps(spans, candidates)
+    for found, owner, entity in zip(overlaps, candidates.owners, candidates.entities.tolist(), strict=True):
+        start, length = spans.table[owner, :2].tolist()
+        weights = {name: np.log(1 + len(PEOPLE) / (1 + counts[name])) for name in others[entity]}
+        known = {value for value in values[entity] if value in names}
+        expected = reference.shared_names(text, start, start + length, 5, known, weights)
+        npt.assert_allclose(found[3:5], expected, rtol=1e-5)
 
 
 @given(st.lists(st.lists(st.integers(-5, 5), max_size=4), min_size=1, max_size=5))

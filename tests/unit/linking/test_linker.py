@@ -6,19 +6,17 @@ import json
 
 import numpy as np
 import pytest
-import reference_linking as reference
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cnmine.errors import StoreError, UsageError
 from cnmine.io.paths import find_sources
-from cnmine.linking import _line_kernels, pieces
+from cnmine.linking import pieces
 from cnmine.linking.build import build_kb
 from cnmine.linking.kb import open_kb
 from cnmine.linking.lines import train_lines
 from cnmine.linking.linker import Linker
 from cnmine.linking.model_file import open_linker, save_linker
-from cnmine.linking.normalize import normalize
 from cnmine.linking.records import Mention, Record
 from cnmine.linking.training import train_linker
 
@@ -246,24 +244,3 @@ def test_lines__answers_have_the_threshold_at_least(kb):
     for limit in (0.0, candidates[1][1], candidates[0][1], 1.0):
         wanted = [kb_id for kb_id, score in candidates if score >= limit] or ["NIL"]
         assert answer("白塘乐队", threshold=limit).kb_id == "##".join(wanted)
-
-
-short = st.text("天地人山", max_size=7)
-
-
-@given(short, short)
-def test_compare_strings__matches_reference(a, b):
-    out = np.zeros(2, np.int64)
-    _line_kernels.compare_strings(normalize(a), normalize(b), out)
-    assert out.tolist() == [reference.longest_run(a, b), reference.longest_subsequence(a, b)]
-
-
-@given(st.lists(short, max_size=4))
-def test_collect_grams__matches_reference(texts):
-    offsets = np.append(0, np.cumsum(list(map(len, texts)))).astype(np.int64)
-    codes = normalize("".join(texts))
-    out, stops = np.zeros(3 * len(codes), np.uint64), np.zeros(len(texts) + 1, np.int64)
-    n = _line_kernels.collect_grams(codes, offsets, out, stops)
-    expected = [gram for text in texts for gram in reference.collect_grams(text)]
-    assert n == len(expected) == stops[-1]
-    assert len(set(out[:n].tolist())) == len(set(expected))

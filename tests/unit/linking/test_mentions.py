@@ -90,6 +90,7 @@ def test_choose_nested__adds_only_what_lies_inside(spans, data):
     outer = out.copy()
     kernels.choose_nested(table_of(spans), scores, 1.0, out)
     npt.assert_array_equal(out == 1, outer == 1)
+    assert np.flatnonzero(out == 2).tolist() == reference.nested(spans, scores, 1.0, np.flatnonzero(outer))
     inner = [(spans[i][0], sum(spans[i])) for i in np.flatnonzero(out == 2)]
     assert all(a[1] <= b[0] for a, b in itertools.pairwise(inner))
     for i in np.flatnonzero(out == 2):
