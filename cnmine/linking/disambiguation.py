@@ -10,6 +10,7 @@ import numpy as np
 from cnmine.linking import _ranking_kernels as kernels
 from cnmine.linking.kb import MAX_CANDIDATES, KnowledgeBase
 from cnmine.linking.mentions import Spans
+from cnmine.linking.names import NIL_ENTITY, Names
 
 CONTEXT = 64  # characters on each side of a mention that tell which entity is meant
 N_TYPE_WEIGHTS = 1 << 18
@@ -80,17 +81,17 @@ class Candidates:
         return np.repeat(np.arange(len(self.rows)), np.diff(self.offsets))
 
 
-def find_candidates(kb: KnowledgeBase, spans: Spans, rows: np.ndarray) -> Candidates:
+def find_candidates(names: Names, spans: Spans, rows: np.ndarray) -> Candidates:
     """Candidates of the spans with these numbers."""
     keys = spans.table[rows, 2]
-    is_key = keys < kb.n_keys
+    is_key = keys < names.n_keys
     places = np.where(is_key, keys, 0)
-    starts = kb.key_offsets[places]
-    sizes = np.where(is_key, np.minimum(kb.key_offsets[places + 1] - starts, MAX_CANDIDATES), 0)
+    starts = names.key_offsets[places]
+    sizes = np.where(is_key, np.minimum(names.key_offsets[places + 1] - starts, MAX_CANDIDATES), 0)
     offsets = np.zeros(len(rows) + 1, np.int64)
     np.cumsum(sizes, out=offsets[1:])
     where = np.repeat(starts - offsets[:-1], sizes) + np.arange(offsets[-1])
-    return Candidates(rows, offsets, kb.key_entities[where], kb.key_priors[where])
+    return Candidates(rows, offsets, names.key_entities[where], names.key_priors[where])
 
 
 @dataclass
@@ -148,9 +149,6 @@ class LinkCounts:
         out = np.zeros(int(self.entities.max(initial=-1)) + 2, np.int32)
         out[self.entities] = self.entity_counts
         return out
-
-
-NIL_ENTITY = (1 << 31) - 1
 
 
 def _look_up(ids: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from cnmine.linking.disambiguation import FEATURES, NIL_ENTITY, Candidates, LinkCounts
+from cnmine.linking.disambiguation import FEATURES, Candidates, LinkCounts
 from cnmine.linking.kb import KnowledgeBase
 from cnmine.linking.mentions import KeyTable, Spans, describe_keys, find_spans
+from cnmine.linking.names import MIN_LABELS, NIL_ENTITY, Names
 from cnmine.linking.normalize import code_points, normalize_text
 from cnmine.linking.pieces import join_lines
 from cnmine.linking.records import Record, is_nil
@@ -20,27 +21,37 @@ UNKNOWN_ENTITY = -1  # an id that the knowledge base does not have: tells of men
 _TYPE_KINDS, _WORD_KINDS = 127, 128
 
 
+@dataclass(frozen=True)
+class LabeledText:
+    """A text, and offset, length and entity of its mentions: a number, ``NIL_ENTITY`` or ``UNKNOWN_ENTITY``."""
+
+    text: str
+    mentions: list[tuple[int, int, int]]
+
+
 @dataclass
 class Block:
     """Labelled texts of one fold, one behind the other.
 
     Attributes
     ----------
+    names
+        What was looked for.
     spans, is_mention, texts
         The spans, ``uint8[m]`` labels, ``int64[m]`` number of the text of each.
     rows, entities
         ``int64[g]`` spans that are mentions, and entity of each: a number, ``NIL_ENTITY`` or ``UNKNOWN_ENTITY``.
-    n_gold, n_links
-        Mentions in all, and those of an entity, found among the spans or not.
+    n_gold
+        Mentions in all, found among the spans or not.
     """
 
+    names: Names
     spans: Spans
     is_mention: np.ndarray
     texts: np.ndarray
     rows: np.ndarray
     entities: np.ndarray
     n_gold: int
-    n_links: int
     log_odds: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     kept: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     candidates: Candidates | None = None
@@ -49,66 +60,55 @@ class Block:
     counts: LinkCounts | None = None
 
 
+def read_block(labelled: Sequence[LabeledText], names: Names, first_text: int = 0) -> Block:
+    """Find the spans of some texts, and which of them are mentions; texts are numbered from ``first_text`` on."""
+    codes, starts = join_lines([text.text for text in labelled])
+    spans = find_spans(codes, names.match(codes), names.key_log_freqs, names.is_name)
+    texts = np.searchsorted(starts, spans.table[:, 0], side="right") - 1 + first_text
+    gold = np.array(
+        [
+            (start + offset, length, entity)
+            for text, start in zip(labelled, starts.tolist(), strict=True)
+            for offset, length, entity in text.mentions
+        ],
+        np.int64,
+    ).reshape(-1, 3)
+    ids = spans.table[:, 0].astype(np.int64) << 32 | spans.table[:, 1]
+    wanted = gold[:, 0] << 32 | gold[:, 1]
+    places = np.searchsorted(ids, wanted)
+    is_span = np.append(ids, -1)[places] == wanted
+    rows, order = np.unique(places[is_span], return_index=True)
+    is_mention = np.zeros(len(ids), np.uint8)
+    is_mention[rows] = 1
+    return Block(names, spans, is_mention, texts, rows, gold[is_span, 2][order], len(gold))
+
+
 class LabelReader:
-    """Finds the spans of labelled texts and tells which of them are mentions.
+    """Reads labels, and tells of those that cannot be used.
 
     Parameters
     ----------
     kb
         The knowledge base.
-    kinds
-        ``int32[n_entities]``, from `cnmine.linking.disambiguation.entity_kinds`.
     """
 
-    def __init__(self, kb: KnowledgeBase, kinds: np.ndarray) -> None:
-        self.kb, self.kinds = kb, kinds
-        self.is_alias = np.diff(kb.key_offsets) > 0
+    def __init__(self, kb: KnowledgeBase) -> None:
+        self.kb = kb
         self.tally: Counter[str] = Counter()
-        self.n_texts = 0
 
-    def describe(self, dictionary: Sequence[str]) -> KeyTable:
-        """What scoring needs to know of every key; ``dictionary`` tells parts of speech."""
-        kb = self.kb
-        tags = _read_tags(kb, dictionary)
-        firsts = kb.key_entities[np.minimum(kb.key_offsets[:-1], max(0, len(kb.key_entities) - 1))]
-        kinds = np.where(self.is_alias, 1 + self.kinds[firsts] % (_TYPE_KINDS - 1), _WORD_KINDS + tags % 128)
-        texts = (kb.key_text(key) for key in range(kb.n_keys))
-        n_entities = np.diff(kb.key_offsets)
-        values = kb.entity_values.values
-        n_values = np.bincount(values[values >= 0], minlength=kb.n_keys)
-        return describe_keys(
-            texts, kb.key_log_freqs, n_entities, kb.log_freq_floor, kinds.astype(np.uint8), tags, n_values
-        )
+    def read(self, records: Iterable[Record]) -> list[LabeledText]:
+        """The texts that have labels."""
+        return [
+            LabeledText(record.text, list(self._mentions(record))) for record in records if record.mentions is not None
+        ]
 
-    def read(self, records: Sequence[Record]) -> Block:
-        """Find the spans of some texts, and which of them are mentions."""
-        codes, starts = join_lines([record.text for record in records])
-        spans = find_spans(codes, self.kb.match(codes), self.kb.key_log_freqs, self.is_alias)
-        texts = np.searchsorted(starts, spans.table[:, 0], side="right") - 1 + self.n_texts
-        self.n_texts += len(records)
-        places = {(start, length): i for i, (start, length) in enumerate(spans.table[:, :2].tolist())}
-        gold: dict[int, int] = {}
-        n_gold = n_links = 0
-        for record, start in zip(records, starts.tolist(), strict=True):
-            seen = set()
-            for mention in record.mentions or ():
-                offset = self._offset(record.text, mention.offset, mention.mention)
-                if offset < 0 or (offset, len(mention.mention)) in seen:
-                    continue
-                seen.add((offset, len(mention.mention)))
-                entity = self._entity(mention.kb_id)
-                n_gold += 1
-                n_links += 0 <= entity < NIL_ENTITY
-                place = places.get((start + offset, len(mention.mention)))
-                if place is None:
-                    self.tally["no name of the knowledge base"] += 1
-                else:
-                    gold[place] = entity
-        rows = np.array(sorted(gold), np.int64)
-        is_mention = np.zeros(len(spans.table), np.uint8)
-        is_mention[rows] = 1
-        entities = np.array([gold[row] for row in rows.tolist()], np.int64)
-        return Block(spans, is_mention, texts, rows, entities, n_gold, n_links)
+    def _mentions(self, record: Record) -> Iterator[tuple[int, int, int]]:
+        seen = set()
+        for mention in record.mentions or ():
+            offset, length = self._offset(record.text, mention.offset, mention.mention), len(mention.mention)
+            if offset >= 0 and (offset, length) not in seen:
+                seen.add((offset, length))
+                yield offset, length, self._entity(mention.kb_id)
 
     def _offset(self, text: str, offset: int, mention: str) -> int:
         """Where a mention stands, -1 if that is not clear."""
@@ -128,10 +128,17 @@ class LabelReader:
             self.tally["unknown"] += 1
         return number
 
-    def report(self, on_notice: Callable[[str], None]) -> None:
-        """Tell of labels that cannot be used as they are."""
+    def report(self, blocks: Sequence[Block], on_notice: Callable[[str], None]) -> None:
+        """Tell of labels that cannot be used as they are, and of what was learned from others."""
+        self.tally["no name"] = sum(block.n_gold - len(block.rows) for block in blocks)
+        learned = blocks[0].names.learned
+        if learned.texts or len(learned.pairs):
+            on_notice(
+                f"{len(learned.texts):,} names, and {len(learned.pairs):,} entities of names, that the knowledge base "
+                f"does not have were learned from labels given {MIN_LABELS} times or more"
+            )
         meanings = {
-            "no name of the knowledge base": "mentions are spelled like no name of the knowledge base: not learned",
+            "no name": "mentions are spelled like no name of the knowledge base: not learned",
             "moved": "mentions stood elsewhere in their text, once: moved there",
             "not at their offset, and not once in the text": "mentions do not stand at their offset: left out",
             "unknown": "mentions have an id that the knowledge base does not have: only their place is learned",
@@ -155,3 +162,56 @@ def _read_tags(kb: KnowledgeBase, dictionary: Sequence[str]) -> np.ndarray:
                 # The same in every process and dictionary, so that the order of tags tells nothing.
                 tags[key] = 1 + hashlib.blake2b(cells[2].encode(), digest_size=1).digest()[0] % 127
     return tags
+
+
+def count_names(labelled: Iterable[LabeledText]) -> Counter[tuple[str, int]]:
+    """How often each normalized name was marked as each entity."""
+    return Counter(
+        (normalize_text(text.text[offset : offset + length]), entity)
+        for text in labelled
+        for offset, length, entity in text.mentions
+    )
+
+
+def describe_names(kb: KnowledgeBase, kinds: np.ndarray, dictionary: Sequence[str]) -> KeyTable:
+    """What scoring needs to know of the keys of a knowledge base.
+
+    Parameters
+    ----------
+    kb
+        The knowledge base.
+    kinds
+        ``int32[n_entities]``, from `cnmine.linking.disambiguation.entity_kinds`.
+    dictionary
+        Files that tell parts of speech.
+    """
+    tags = _read_tags(kb, dictionary)
+    shown = np.where(np.diff(kb.key_offsets) > 0, _show_kinds(Names(kb), kinds), _WORD_KINDS + tags % 128)
+    texts = (kb.key_text(key) for key in range(kb.n_keys))
+    values = kb.entity_values.values
+    n_values = np.bincount(values[values >= 0], minlength=kb.n_keys)
+    return describe_keys(
+        texts,
+        kb.key_log_freqs,
+        np.diff(kb.key_offsets),
+        kb.log_freq_floor,
+        shown.astype(np.uint8),
+        tags,
+        n_values,
+    )
+
+
+def describe_learned(table: KeyTable, names: Names, kinds: np.ndarray) -> KeyTable:
+    """The table of a knowledge base, with the names that were learned besides."""
+    texts, first = names.learned.texts, names.kb.n_keys
+    if not texts:
+        return table
+    n_entities = np.diff(names.key_offsets)[first:]
+    shown = np.where(n_entities > 0, _show_kinds(names, kinds)[first:], 0).astype(np.uint8)
+    return table.extend(describe_keys(texts, names.key_log_freqs[first:], n_entities, names.kb.log_freq_floor, shown))
+
+
+def _show_kinds(names: Names, kinds: np.ndarray) -> np.ndarray:
+    """Kind of the likeliest entity of every key, as features have it; of no meaning where a key has none."""
+    firsts = names.key_entities[np.minimum(names.key_offsets[:-1], max(0, len(names.key_entities) - 1))]
+    return 1 + kinds[firsts] % (_TYPE_KINDS - 1)

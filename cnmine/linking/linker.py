@@ -20,7 +20,8 @@ from cnmine.linking.disambiguation import (
     find_candidates,
 )
 from cnmine.linking.kb import KnowledgeBase
-from cnmine.linking.mentions import MentionModel, Spans, choose_mentions, cover_mentions, find_spans
+from cnmine.linking.mentions import SUFFIXES, MentionModel, Spans, choose_mentions, cover_mentions, find_spans
+from cnmine.linking.names import LearnedNames, Names
 from cnmine.linking.pieces import Piece, join_lines, split_texts
 from cnmine.linking.records import NIL, Mention, Record, format_batches, format_records
 from cnmine.linking.scorers import Logistic, Trees, sigmoid
@@ -44,6 +45,8 @@ class LinkerModel:
     ----------
     kb_digest
         Of the knowledge base it was trained with; it fits no other.
+    names
+        Names, and entities of names, that labels know beyond the knowledge base.
     mentions, counts, ranker
         Scorer of spans, counts of labels, scorer of candidates.
     found, bare, nil
@@ -55,6 +58,7 @@ class LinkerModel:
     """
 
     kb_digest: str
+    names: LearnedNames
     mentions: MentionModel
     counts: LinkCounts
     idfs: np.ndarray
@@ -91,7 +95,7 @@ class Linker:
     Raises
     ------
     StoreError
-        If the model was trained with another knowledge base.
+        If the model was trained with another knowledge base, or contradicts it.
     """
 
     def __init__(self, kb: KnowledgeBase, model: LinkerModel | LineModel | None = None) -> None:
@@ -104,8 +108,13 @@ class Linker:
         self.model = model if isinstance(model, LinkerModel) else None
         self.line_model = None if isinstance(model, LinkerModel) else model
         model = self.model
+        self._names = Names(kb, model.names if model is not None else None)
+        if model is not None and len(model.mentions.key_scores) != self._names.n_keys + 1 + len(SUFFIXES):
+            raise StoreError(
+                f"the model has scores of {len(model.mentions.key_scores):,} keys, expected {self._names.n_keys:,} and "
+                f"{1 + len(SUFFIXES)}; train it again: cnmine link train"
+            )
         self._maker = FeatureMaker(kb, model.idfs if model is not None else character_idfs(kb))
-        self._is_alias = np.diff(kb.key_offsets) > 0
         self._lines: Any = None
 
     def link(
@@ -228,11 +237,11 @@ class Linker:
     def decide(self, spans: Spans, rows: np.ndarray, log_odds: np.ndarray) -> Decisions:
         """Candidates of some spans, and what is thought of them."""
         assert self.model is not None
-        candidates = find_candidates(self.kb, spans, rows)
+        candidates = find_candidates(self._names, spans, rows)
         features = self._maker.features(spans, candidates, self.model.counts)
         scores = self.model.ranker.score(features)
         table, best = decision_features(
-            spans, log_odds, candidates, features, scores, self.model.counts, self.kb.key_log_freqs
+            spans, log_odds, candidates, features, scores, self.model.counts, self._names.key_log_freqs
         )
         has_any = best >= 0
         gains = np.where(has_any, self.model.found.score(table), self.model.bare.score(table[:, :4]))
@@ -241,9 +250,9 @@ class Linker:
 
     def _link_batch(self, batch: list[Piece], options: _Options) -> tuple[_Linked, Decisions]:
         codes, starts = join_lines([piece.text for piece in batch])
-        spans = find_spans(
-            codes, self.kb.match(codes), self.kb.key_log_freqs, None if self.model is None else self._is_alias
-        )
+        names = self._names
+        is_name = None if self.model is None else names.is_name
+        spans = find_spans(codes, names.match(codes), names.key_log_freqs, is_name)
         if self.model is None:
             decisions = self._decide_untrained(spans, takes_all=options.mentions == "cover")
             threshold = 0.0
@@ -264,7 +273,7 @@ class Linker:
         rows = decisions.candidates.rows
         if options.mentions == "cover":
             keys = np.minimum(spans.table[:, 2], self.kb.n_keys - 1)
-            eligible = self._is_alias[keys] & (spans.table[:, 2] < self.kb.n_keys)
+            eligible = (self.kb.key_offsets[keys + 1] > self.kb.key_offsets[keys]) & (spans.table[:, 2] == keys)
             if self.model is not None:
                 eligible &= self.model.mentions.key_traits[keys, 2] == 0
             chosen = cover_mentions(spans, eligible)
@@ -282,8 +291,8 @@ class Linker:
         freqs = self.kb.key_log_freqs[keys]
         is_rare = (freqs < COMMON_LOG_FREQ) | (freqs <= self.kb.log_freq_floor)
         is_long = spans.table[:, 1] >= 2
-        rows = np.flatnonzero(self._is_alias[keys] & (titled | (is_cut & is_rare & is_long) | takes_all))
-        candidates = find_candidates(self.kb, spans, rows)
+        rows = np.flatnonzero(self._names.is_name[keys] & (titled | (is_cut & is_rare & is_long) | takes_all))
+        candidates = find_candidates(self._names, spans, rows)
         overlap = self._maker.overlaps(spans, candidates)
         weights = np.array([_PRIOR_WEIGHTS[name] for name in ("pairs", "chars", "near_chars", "values", "mentions")])
         scores = np.log(candidates.priors + 1e-6) + overlap[:, :5] @ weights.astype(np.float32)

@@ -160,6 +160,12 @@ class KeyTable:
     chars: np.ndarray
     infos: np.ndarray
 
+    def extend(self, other: KeyTable) -> KeyTable:
+        """The keys of this table, those of another one, then the spans that no key covers."""
+        n_own = len(self.chars) - 1 - len(SUFFIXES)
+        parts = ((self.chars, other.chars), (self.infos, other.infos))
+        return KeyTable(*(np.concatenate([own[:n_own], others]) for own, others in parts))
+
 
 def describe_keys(
     texts: Iterable[str],

@@ -14,6 +14,7 @@ from cnmine.linking.disambiguation import FEATURES, LinkCounts
 from cnmine.linking.lines import LineModel
 from cnmine.linking.linker import LinkerModel
 from cnmine.linking.mentions import N_WEIGHTS, MentionModel
+from cnmine.linking.names import LearnedNames, decode_names, encode_names
 from cnmine.linking.scorers import Logistic, Trees
 from cnmine.store.container import Store, open_store
 from cnmine.store.writing import StoreWriter, create_store
@@ -48,6 +49,11 @@ def save_linker(
 
 
 def _write_parts(writer: StoreWriter, model: LinkerModel, biases: dict[str, float]) -> None:
+    codes, offsets = encode_names(model.names.texts)
+    writer.add("name_codes", codes)
+    writer.add("name_offsets", offsets)
+    writer.add("name_pairs", model.names.pairs)
+    writer.add("name_priors", model.names.priors)
     writer.add("key_scores", model.mentions.key_scores)
     writer.add("key_traits", np.ascontiguousarray(model.mentions.key_traits, np.uint8).reshape(-1))
     writer.add("span_weights", model.mentions.weights)
@@ -87,6 +93,7 @@ def open_linker(path: str, *, verify: str = "small") -> LinkerModel | LineModel:
                 return LineModel(digest, trees, **memory, threshold=threshold, settings=settings)
             model = LinkerModel(
                 kb_digest=str(digest),
+                names=_read_names(store),
                 mentions=_read_mentions(store, float(settings.pop("floor"))),
                 counts=_read_counts(store),
                 idfs=_sized(store, "character_idfs", np.float32, 1 << 16),
@@ -101,6 +108,18 @@ def open_linker(path: str, *, verify: str = "small") -> LinkerModel | LineModel:
         if isinstance(model.ranker, Logistic) and len(model.ranker.weights) != width:
             raise _damaged(store, f"its ranker has {len(model.ranker.weights)} features, expected {width}")
         return model
+
+
+def _read_names(store: Store) -> LearnedNames:
+    pairs = store.array("name_pairs", np.int64)
+    priors = _sized(store, "name_priors", np.float32, len(pairs))
+    try:
+        texts = decode_names(store.array("name_codes", np.uint32), store.array("name_offsets", np.int64))
+    except ValueError as err:
+        raise _damaged(store, f"of its names: {err}") from err
+    if (pairs[1:] <= pairs[:-1]).any() or not ((priors > 0) & (priors <= 1)).all():
+        raise _damaged(store, "its learned entities of names are out of order, or their shares no shares")
+    return LearnedNames(texts, pairs, priors)
 
 
 def _read_mentions(store: Store, floor: float) -> MentionModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -10,7 +11,6 @@ from cnmine import __version__
 from cnmine.errors import UsageError
 from cnmine.linking.disambiguation import (
     FEATURES,
-    NIL_ENTITY,
     FeatureMaker,
     LinkCounts,
     character_idfs,
@@ -19,9 +19,19 @@ from cnmine.linking.disambiguation import (
     find_candidates,
 )
 from cnmine.linking.kb import KnowledgeBase
-from cnmine.linking.labels import UNKNOWN_ENTITY, Block, LabelReader
+from cnmine.linking.labels import (
+    UNKNOWN_ENTITY,
+    Block,
+    LabeledText,
+    LabelReader,
+    count_names,
+    describe_learned,
+    describe_names,
+    read_block,
+)
 from cnmine.linking.linker import LEAST_LOG_ODDS, LinkerModel
 from cnmine.linking.mentions import MentionModel, Spans, choose_mentions, train_mentions
+from cnmine.linking.names import NIL_ENTITY, Names, learn_names
 from cnmine.linking.records import Record
 from cnmine.linking.scorers import Logistic, Trees, fit_choice, fit_logistic, fit_trees, sigmoid
 
@@ -72,29 +82,27 @@ def train_linker(
     """
     if folds < 2:
         raise UsageError(f"folds is {folds}; give 2 or more")
-    trainer = _Trainer(kb, seed, dictionary)
     on_step("finding names")
-    labelled = [record for record in records if record.mentions is not None]
+    reader = LabelReader(kb)
+    labelled = reader.read(records)
     parts = np.random.default_rng(seed).permutation(len(labelled)) % folds
-    blocks = [
-        trainer.labels.read([labelled[i] for i in np.flatnonzero(parts == part).tolist()]) for part in range(folds)
-    ]
-    trainer.labels.report(on_notice)
-    if not sum(len(block.rows) for block in blocks):
+    trainer = _Trainer(
+        kb, seed, dictionary, [[labelled[i] for i in np.flatnonzero(parts == part).tolist()] for part in range(folds)]
+    )
+    whole = trainer.read_all()
+    held_out = reader.read(dev) if dev is not None else None
+    reader.report(whole, on_notice)
+    if not sum(len(block.rows) for block in whole):
         raise UsageError("there is no labelled mention to learn from; check mention_data, and offsets of its mentions")
     on_step("learning mentions")
-    for i, block in enumerate(blocks):
-        trainer.predict_mentions(block, trainer.fit_mentions([other for j, other in enumerate(blocks) if j != i]))
+    blocks = [trainer.predict_fold(part, whole) for part in range(folds)]
     on_step("learning links")
-    for i, block in enumerate(blocks):
-        trainer.measure(block, trainer.count([other for j, other in enumerate(blocks) if j != i]))
     ranker = trainer.fit_ranker(blocks)
     on_step("learning decisions")
-    model = trainer.fit_decisions(blocks, ranker)
-    if dev is not None:
-        block = trainer.labels.read([record for record in dev if record.mentions is not None])
-        trainer.predict_mentions(block, model.mentions)
-        trainer.measure(block, model.counts)
+    model = trainer.fit_decisions(blocks, whole, ranker)
+    if held_out is not None:
+        block = read_block(held_out, whole[0].names)
+        trainer.predict(block, model.mentions, model.counts)
         block.scores = ranker.score(block.features)
         trainer.tune([block], model)
     else:
@@ -104,24 +112,49 @@ def train_linker(
 
 
 class _Trainer:
-    """Holds what all phases need."""
+    """Holds what all phases need; ``folds`` are the labelled texts."""
 
-    def __init__(self, kb: KnowledgeBase, seed: int, dictionary: Sequence[str]) -> None:
-        self.kb, self.seed = kb, seed
+    def __init__(
+        self, kb: KnowledgeBase, seed: int, dictionary: Sequence[str], folds: Sequence[Sequence[LabeledText]]
+    ) -> None:
+        self.kb, self.seed, self.folds = kb, seed, folds
         self.idfs = character_idfs(kb)
         self.maker = FeatureMaker(kb, self.idfs)
-        self.labels = LabelReader(kb, self.maker.kinds)
-        self.keys = self.labels.describe(dictionary)
+        self.keys = describe_names(kb, self.maker.kinds, dictionary)
+        self.labels = [count_names(fold) for fold in folds]
+
+    def read_all(self, left_out: int | None = None) -> list[Block]:
+        """The blocks of all folds, with the names that the labels of all of them know, or of all but one."""
+        counts = sum((part for i, part in enumerate(self.labels) if i != left_out), Counter())
+        names = Names(self.kb, learn_names(self.kb, counts))
+        firsts = np.cumsum([0, *map(len, self.folds)]).tolist()
+        return [read_block(fold, names, first) for fold, first in zip(self.folds, firsts, strict=False)]
+
+    def predict_fold(self, part: int, whole: Sequence[Block]) -> Block:
+        """Predict the texts of a fold with what the others teach; where no names are learned ``whole`` will do."""
+        blocks = self.read_all(part) if self.learns_names(whole) else whole
+        others = [block for i, block in enumerate(blocks) if i != part]
+        self.predict(blocks[part], self.fit_mentions(others), self.count(others))
+        return blocks[part]
+
+    @staticmethod
+    def learns_names(blocks: Sequence[Block]) -> bool:
+        learned = blocks[0].names.learned
+        return bool(learned.texts or len(learned.pairs))
 
     def fit_mentions(self, blocks: Sequence[Block]) -> MentionModel:
         """Train the scorer of spans."""
-        return train_mentions([(b.spans, b.is_mention, b.texts) for b in blocks], self.keys, seed=self.seed)
+        keys = describe_learned(self.keys, blocks[0].names, self.maker.kinds)
+        return train_mentions([(b.spans, b.is_mention, b.texts) for b in blocks], keys, seed=self.seed)
 
-    def predict_mentions(self, block: Block, model: MentionModel) -> None:
-        """Score the spans of a block, and find candidates for those that are not out of the question."""
+    def predict(self, block: Block, model: MentionModel, counts: LinkCounts) -> None:
+        """Score the spans of a block; find candidates for those not out of the question, and measure these."""
         block.log_odds = model.score(block.spans)
         block.kept = np.flatnonzero((block.log_odds > LEAST_LOG_ODDS) | (block.is_mention != 0))
-        block.candidates = find_candidates(self.kb, block.spans, block.kept)
+        block.candidates = find_candidates(block.names, block.spans, block.kept)
+        block.features = self.maker.features(block.spans, block.candidates, counts)
+        block.scores = np.zeros(len(block.features), np.float32)
+        block.counts = counts
 
     def count(self, blocks: Sequence[Block]) -> LinkCounts:
         """Count the links of blocks."""
@@ -138,13 +171,6 @@ class _Trainer:
                 whole.append(part)
         near = np.concatenate(grams), np.concatenate(sizes)
         return count_links(np.concatenate(keys), np.concatenate(entities), self.maker.kinds, self.maker.n_kinds, near)
-
-    def measure(self, block: Block, counts: LinkCounts) -> None:
-        """Compute the features of candidates."""
-        assert block.candidates is not None
-        block.features = self.maker.features(block.spans, block.candidates, counts)
-        block.scores = np.zeros(len(block.features), np.float32)
-        block.counts = counts
 
     def fit_ranker(self, blocks: Sequence[Block]) -> Logistic | Trees:
         """Rank every block by a ranker of the others; return that of all blocks, of the kind that ranks better."""
@@ -165,8 +191,8 @@ class _Trainer:
                     block.scores = found
         return best(choices)
 
-    def fit_decisions(self, blocks: Sequence[Block], ranker: Logistic | Trees) -> LinkerModel:
-        """Learn from the predictions for all blocks when to link, and when to NIL; return the model."""
+    def fit_decisions(self, blocks: Sequence[Block], whole: Sequence[Block], ranker: Logistic | Trees) -> LinkerModel:
+        """Learn from the predictions for all blocks when to link, and when to NIL; return the model of all texts."""
         tables, labels, entities, has_any = [], [], [], []
         for block in blocks:
             table, best = self.table(block)
@@ -182,8 +208,8 @@ class _Trainer:
         bare = _fit_or_constant(table[~has][:, :4], is_mention[~has])
         judged = has & is_mention & (gold != UNKNOWN_ENTITY)
         nil = _fit_or_constant(table[judged], gold[judged] == NIL_ENTITY)
-        mentions, counts = self.fit_mentions(blocks), self.count(blocks)
-        return LinkerModel(self.kb.digest, mentions, counts, self.idfs, ranker, found, bare, nil)
+        mentions, counts, learned = self.fit_mentions(whole), self.count(whole), whole[0].names.learned
+        return LinkerModel(self.kb.digest, learned, mentions, counts, self.idfs, ranker, found, bare, nil)
 
     def table(self, block: Block) -> tuple[np.ndarray, np.ndarray]:
         """`cnmine.linking.disambiguation.decision_features` of a block."""
@@ -195,7 +221,7 @@ class _Trainer:
             block.features,
             block.scores,
             block.counts,
-            self.kb.key_log_freqs,
+            block.names.key_log_freqs,
         )
 
     def tune(self, blocks: Sequence[Block], model: LinkerModel) -> None:
