@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"{', '.join(TASKS)}; all by default")
     parser.add_argument("--dev", action="store_true", help="the split that may be used for tuning")
     parser.add_argument("--build-up", action="store_true", help="ccks with more and more features")
+    parser.add_argument("--rows", type=int, nargs="+", default=[], help="sample and ccks also trained on so many texts")
     options = parser.parse_args()
     recorder, rows = Recorder("linking_quality", options.jsonl), []
 
@@ -73,9 +74,10 @@ def measure_sample(options: argparse.Namespace, place: Path, note: Callable) -> 
 
     data = ROOT / "data" / "linking"
     with make_kb(data / "sample_kb.jsonl", place / "sample.kb") as kb:
-        model = train(kb, read(data / "sample_train.jsonl"))
-        test = read(data / "sample_test.jsonl")
-        for way, linker in (("trained", Linker(kb, model)), ("untrained", Linker(kb))):
+        texts, test = read(data / "sample_train.jsonl"), read(data / "sample_test.jsonl")
+        ways = [("trained", Linker(kb, train(kb, texts))), ("untrained", Linker(kb))]
+        ways += [(f"trained on {n}", Linker(kb, train(kb, texts[:n]))) for n in options.rows if n < len(texts)]
+        for way, linker in ways:
             found = list(linker.link(test))
             for name, keep in (("mention", None), ("link", False), ("nil", True)):
                 note("sample", f"{way}: {name}", **score(spans_of(test, keep), spans_of(found, keep)))
@@ -159,6 +161,10 @@ def measure_ccks(options: argparse.Namespace, place: Path, note: Callable) -> No
             found = {(record.text_id, offset, name) for record in test for offset, name in find(record.text)}
             note("ccks", way, **score(gold, found))
             note("ccks", f"{way}, without single characters", **score(gold, {s for s in found if len(s[2]) > 1}))
+        for n in options.rows:
+            if n < len(learned):
+                found = spans_of(Linker(kb, train(kb, learned[:n])).link(test))
+                note("ccks", f"trained on {n}", **score(gold, found))
         if options.build_up:
             kernels, of_keys, of_places = mentions.kernels, set[int](), set[int]()
             for way, key_columns, place_columns in BUILD_UP:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
+import sys
 
 import pytest
-from process.outcomes import ROOT, finish, run_to_end, wait_until
+from process.outcomes import LAUNCHER, ROOT, finish, run_to_end, wait_until
 
 DATA = ROOT / "data" / "linking"
 CONTEXT_CHARACTERS = 2000  # beyond this a mention does not see
@@ -53,6 +56,24 @@ def test_link_run__same_bytes_for_any_threads_and_source(start, made, texts, tmp
     # A text gets the same links wherever it stands.
     for i, row in enumerate(rows[len(texts) : 2 * len(texts)]):
         assert links(row) == links(rows[i])
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="commands of a shell")
+@pytest.mark.parametrize(
+    ("document", "heading"), [("README.md", "**Entity linking.**"), ("docs/linking.md", "## From")]
+)
+def test_documents__commands_run_as_written(tmp_path, document, heading):
+    text = (ROOT / document).read_text(encoding="utf-8").partition(heading)[2]
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    commands = re.search(r"```sh\n(.*?)```", text, re.DOTALL)[1]
+    shim = 'cnmine() { "$PYTHON" "$LAUNCHER" "$@"; }; set -euo pipefail\n'
+    places = {"PYTHON": sys.executable, "LAUNCHER": str(LAUNCHER)}
+    done = subprocess.run(
+        ["bash", "-c", shim + commands], cwd=tmp_path, env=os.environ | places, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert commands.count("cnmine ") >= 7
+    assert done.stdout.count(b"wrong_entity") >= 1
 
 
 def test_link_run__a_text_alone_is_linked_as_among_others(start, made, texts, tmp_path):
