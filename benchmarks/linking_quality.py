@@ -29,6 +29,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from runs import ROOT, Recorder, add_common_options, print_table
 
@@ -257,7 +258,7 @@ def keep_columns(kernels: object, of_keys: set[int], of_places: set[int]) -> Sim
     """The kernels, with only these features learned; the others are one that weighs nothing."""
     import numpy as np
 
-    from cnmine.linking.mentions import N_KEY_FEATURES
+    from cnmine.linking.mentions import N_CONTEXT_FEATURES, N_KEY_FEATURES
 
     columns = [*sorted(of_keys), *(N_KEY_FEATURES + i for i in sorted(of_places))]
 
@@ -273,10 +274,22 @@ def keep_columns(kernels: object, of_keys: set[int], of_places: set[int]) -> Sim
 
         return hashed
 
+    hash_contexts = wrap(kernels.hash_contexts, of_places)  # type: ignore[attr-defined]
+
+    def score_spans(texts: object, spans: np.ndarray, marks: object, keys: np.ndarray, *rest: Any) -> int:
+        traits, (key_scores, weights, floor, never, out) = rest
+        hashes = np.empty((len(spans), N_CONTEXT_FEATURES), np.int32)
+        hash_contexts(texts, spans, marks, keys, traits, np.arange(len(spans)), hashes)
+        out[:] = key_scores[keys]
+        kernels.sum_weights(hashes, weights, out)  # type: ignore[attr-defined]
+        out[key_scores[keys] < floor] = never
+        return 0
+
     wrapped = {
         "hash_keys": wrap(kernels.hash_keys, of_keys),  # type: ignore[attr-defined]
-        "hash_contexts": wrap(kernels.hash_contexts, of_places),  # type: ignore[attr-defined]
+        "hash_contexts": hash_contexts,
         "learn_weights": learn_weights,
+        "score_spans": score_spans,
     }
     return SimpleNamespace(**{**vars(kernels), **wrapped})
 

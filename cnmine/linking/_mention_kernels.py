@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from cnmine._jit import kernel
+from cnmine._jit import kernel, prefetch
 
 MIX_A = np.uint64(0x9E3779B97F4A7C15)
 MIX_B = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -17,6 +17,10 @@ BITS_21 = np.uint64(21)
 FEATURE = np.uint64(42)
 CAP_LENGTH = np.int64(8)
 LINE_END = np.uint32(10)
+LAST_CODE = np.uint32(0xFFFF)
+N_CONTEXT = 16  # features of a span in its place
+BLOCK = 256  # spans
+AHEAD = 16  # spans whose weights are asked for, so that they are there in time
 
 
 @kernel
@@ -29,8 +33,47 @@ def hashed(feature, a, b):  # three integers from 0 on -> 0 .. 2**20 - 1
 
 
 @kernel
-def segment(spans, log_probs, unknown, best, bounds):  # i4[m, 3], f4[m], f8, f8[n + 1], u1[n + 1]
-    """Mark the word boundaries of the most probable segmentation; spans are sorted by their starts."""
+def tabulate(codes, matches, titles, names, table):
+    """Write the spans of keys and those that no key covers, by start, then length; return their number.
+
+    ``matches``: starts i8[m], lengths i4[m] and keys i4[m], in order; ``titles``: starts and lengths i4[k, 2];
+    ``names``: which keys are names u1[n_keys], and the number of each suffix by code u1[65536], 0 for none. Key
+    ``n_keys`` is a title, ``n_keys + i`` a name with suffix ``i`` behind it. ``table`` i4[>= 2 m + k, 5].
+    """
+    starts, lengths, keys = matches
+    is_name, suffixes = names
+    m, n_keys, n, t = starts.shape[0], is_name.shape[0], 0, 0
+    for i in range(m):
+        start, length = starts[i], lengths[i]
+        # Titles that end before this span does; one that is no longer than a key is that key.
+        while t < titles.shape[0] and (titles[t, 0] < start or (titles[t, 0] == start and titles[t, 1] <= length)):
+            if titles[t, 0] < start or titles[t, 1] < length:
+                table[n, 0], table[n, 1], table[n, 2] = titles[t, 0], titles[t, 1], n_keys
+                n += 1
+            t += 1
+        table[n, 0], table[n, 1], table[n, 2] = start, length, keys[i]
+        n += 1
+        if length < 2 or is_name[keys[i]] == 0:
+            continue
+        suffix = suffixes[min(codes[start + length], LAST_CODE)]
+        is_key = i + 1 < m and starts[i + 1] == start and lengths[i + 1] == length + 1
+        is_title = t < titles.shape[0] and titles[t, 0] == start and titles[t, 1] == length + 1
+        if suffix > 0 and not is_key and not is_title:
+            table[n, 0], table[n, 1], table[n, 2] = start, length + 1, n_keys + suffix
+            n += 1
+    while t < titles.shape[0]:
+        table[n, 0], table[n, 1], table[n, 2] = titles[t, 0], titles[t, 1], n_keys
+        n += 1
+        t += 1
+    return n
+
+
+@kernel
+def segment(spans, log_probs, unknown, best, bounds):  # i4[m, >= 3], f4[n_keys], f8, f8[n + 1], u1[n + 1]
+    """Mark the word boundaries of the most probable segmentation; spans are sorted by their starts.
+
+    A character that is no word has the log probability ``unknown``, a span with a key beyond ``log_probs`` one less.
+    """
     n = bounds.shape[0] - 1
     back = np.zeros(n + 1, np.int64)
     best[0] = 0.0
@@ -43,8 +86,10 @@ def segment(spans, log_probs, unknown, best, bounds):  # i4[m, 3], f4[m], f8, f8
             back[i + 1] = i
         while j < spans.shape[0] and spans[j, 0] == i:
             stop = i + spans[j, 1]
-            if best[i] + log_probs[j] > best[stop]:
-                best[stop] = best[i] + log_probs[j]
+            key = spans[j, 2]
+            value = best[i] + (np.float64(log_probs[key]) if key < log_probs.shape[0] else unknown - 1.0)
+            if value > best[stop]:
+                best[stop] = value
                 back[stop] = i
             j += 1
     for i in range(n + 1):
@@ -58,21 +103,23 @@ def segment(spans, log_probs, unknown, best, bounds):  # i4[m, 3], f4[m], f8, f8
 
 
 @kernel
-def mark_titles(codes, reach, out):  # u4[n], i8, u1[n]
-    """Mark the characters between title marks that are at most ``reach`` characters apart."""
-    opened = np.int64(-1)
+def mark_titles(codes, reach, out, titles):  # u4[n], i8, u1[n], i4[>= number of opening marks, 2]
+    """Mark and list what stands between title marks, at most ``reach`` characters; return how many there are."""
+    opened, n = np.int64(-1), 0
     for i in range(codes.shape[0]):
         out[i] = 0
         if codes[i] == 0x300A:
             opened = i
         elif codes[i] == 0x300B:
-            if opened >= 0 and i - opened <= reach:
+            if opened >= 0 and 1 < i - opened <= reach + 1:
+                titles[n, 0], titles[n, 1] = opened + 1, i - opened - 1
+                n += 1
                 for j in range(opened + 1, i):
                     out[j] = 1
             opened = -1
-        elif codes[i] == 10:
+        elif codes[i] == LINE_END:
             opened = -1
-    return 0
+    return n
 
 
 @kernel
@@ -126,35 +173,34 @@ def hash_keys(chars, classes, infos, ids, out):  # u4[m, 4], u1[m], u1[m, 7], i8
 
 
 @kernel
-def hash_contexts(texts, spans, marks, traits, rows, out):
+def hash_contexts(texts, spans, marks, keys, traits, rows, out):
     """Features of the spans with these numbers in their places.
 
     ``texts`` holds codes and character classes, a line's end around every line; ``spans`` holds start, length,
-    key, cover and whether maximum matching takes it; ``marks`` word boundaries and titles.
-    Types: u4[2, n], i4[m, 5], u1[2, n + 1], u1[m, >= 2], i8[r], i4[r, 16].
+    key, cover and whether maximum matching takes it; ``marks`` word boundaries and titles; ``keys`` the rows of
+    ``traits``. Types: u4[2, n], i4[m, 5], u1[2, n + 1], i4[m], u1[t, >= 2], i8[r], i4[>= r, 16].
     """
     for r in range(rows.shape[0]):
         i = rows[r]
         start, length = np.int64(spans[i, 0]), np.int64(spans[i, 1])
         stop = start + length
         size = min(length, CAP_LENGTH)
-        c, what = np.int64(traits[i, 0]), np.int64(traits[i, 1])
+        c, what = np.int64(traits[keys[i], 0]), np.int64(traits[keys[i], 1])
         left, right = texts[0, start - 1], texts[0, stop]
         # Nothing is seen beyond the end of a line, or links would depend on the neighbours of a text.
         left_2 = left if left == LINE_END else texts[0, start - 2]
         right_2 = right if right == LINE_END else texts[0, stop + 1]
         brackets = np.int64(texts[1, start - 1]) * 32 + np.int64(texts[1, stop])
-        inner = 0
+        inner = np.int64(0)
         for j in range(start + 1, stop):
-            if marks[0, j] != 0:
-                inner = 1
+            inner |= np.int64(marks[0, j] != 0)
         cut = np.int64(marks[0, start]) * 4 + np.int64(marks[0, stop]) * 2 + inner
         title = np.int64(marks[1, start])
         cover, kind = np.int64(spans[i, 3]), np.int64(0)
         cover_class, extra = np.int64(255), np.int64(0)
         if cover >= 0:
             kind = 1 + (spans[cover, 0] == start) + 2 * (spans[cover, 0] + spans[cover, 1] == stop)
-            cover_class = np.int64(traits[cover, 0])
+            cover_class = np.int64(traits[keys[cover], 0])
             extra = min(np.int64(spans[cover, 1]) - length, CAP_LENGTH)
         match = np.int64(spans[i, 4])
         out[r, 0] = hashed(20, left, 0)
@@ -202,6 +248,36 @@ def sum_weights(rows, weights, out):  # i4[m, f], f4[2**20], f4[m]
         for j in range(rows.shape[1]):
             total += weights[rows[i, j]]
         out[i] = total
+    return 0
+
+
+@kernel
+def score_spans(texts, spans, marks, keys, traits, model):
+    """Log odds of spans: the scores of their keys and the weights of their contexts.
+
+    ``model``: scores of keys f4[t], weights f4[2**20], the least score of a key f8, what spans with less get f8, out
+    f4[m]; the other arrays are those of `hash_contexts`. Some spans at a time, so that their features stay in cache.
+    """
+    key_scores, weights, floor, never, out = model
+    rows, hashes = np.empty(BLOCK, np.int64), np.empty((BLOCK, N_CONTEXT), np.int32)
+    i = 0
+    while i < spans.shape[0]:
+        n = 0
+        while i < spans.shape[0] and n < BLOCK:
+            rows[n] = i
+            prefetch(traits, keys[i] * traits.shape[1])
+            is_likely = key_scores[keys[i]] >= floor
+            out[i] = key_scores[keys[i]] if is_likely else never
+            n += np.int64(is_likely)
+            i += 1
+        hash_contexts(texts, spans, marks, keys, traits, rows[:n], hashes)
+        for r in range(n):
+            total = np.float64(out[rows[r]])
+            for j in range(N_CONTEXT):
+                prefetch(weights, hashes[min(r + AHEAD, BLOCK - 1), j])
+            for j in range(N_CONTEXT):
+                total += weights[hashes[r, j]]
+            out[rows[r]] = total
     return 0
 
 

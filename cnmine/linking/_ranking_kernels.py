@@ -1,4 +1,4 @@
-"""Loops over candidates: what text and record share, scores of trees, the best of every row."""
+"""Loops over candidates: their types and features, scores of trees, the best of every row."""
 
 from __future__ import annotations
 
@@ -9,28 +9,16 @@ import numpy as np
 from cnmine._jit import kernel
 
 LINE_END = np.uint32(10)
-LOW = np.uint32(0xFFFF)
-HALF = np.uint32(16)
-SLOTS = 8192
-SLOT_MIX = np.uint32(0x9E3779B1)
-SLOT_SHIFT = np.uint32(19)  # leaves 13 bits
+OPEN_TITLE, CLOSE_TITLE = np.uint32(0x300A), np.uint32(0x300B)
+LOW_32 = np.int64(0xFFFFFFFF)
+NIL_ENTITY = np.int64((1 << 31) - 1)
+LOG_UNSEEN = math.log(0.2 / 0.5)  # log odds of NIL where nothing is known
 MIX_A = np.uint64(0x9E3779B97F4A7C15)
 MIX_B = np.uint64(0xC2B2AE3D27D4EB4F)
 FOLD = np.uint64(31)
 TOP = np.uint64(46)  # leaves 18 bits
 PAIR = np.uint64(21)
-NOWHERE = np.int32(0x7FFFFFFF)
 NEAR = 6  # characters on each side that tell of the type
-
-
-@kernel
-def slot_of(key):  # u4 -> 0 .. 8191
-    return np.int64(np.uint32(np.uint32(key) * SLOT_MIX) >> SLOT_SHIFT)
-
-
-@kernel
-def pair_at(codes, i):
-    return np.uint32((codes[i] << HALF) | (codes[i + 1] & LOW))
 
 
 @kernel
@@ -42,206 +30,6 @@ def find_window(codes, start, stop, width):
     while high < codes.shape[0] and high - stop < width and codes[high] != LINE_END:
         high += 1
     return low, high
-
-
-@kernel
-def note_characters(codes, i, stop, state):
-    """Note the characters from ``i`` on, and the pairs that begin with them; each leads to the one before like it."""
-    last_chars, chars_before, last_pairs, pairs_before = state[:4]
-    chars_after = state[7]
-    while i < stop:
-        c = np.int64(codes[i] & LOW)
-        before = last_chars[c]
-        chars_before[i] = before
-        chars_after[i] = NOWHERE
-        if before >= 0:
-            chars_after[before] = i
-        last_chars[c] = i
-        if i + 1 < codes.shape[0]:
-            slot = slot_of(pair_at(codes, i))
-            pairs_before[i] = last_pairs[slot]
-            last_pairs[slot] = i
-        i += 1
-    return i
-
-
-@kernel
-def note_keys(spans, i, stop, state):
-    """Note the keys of two characters or more from span ``i`` on that begin before ``stop``; return the next span."""
-    last_keys, keys_before = state[4], state[5]
-    while i < spans.shape[0] and spans[i, 0] < stop:
-        if spans[i, 1] > 1:
-            slot = slot_of(spans[i, 2])
-            keys_before[i] = last_keys[slot]
-            last_keys[slot] = i
-        i += 1
-    return i
-
-
-@kernel
-def slide(codes, idfs, sums, low, high, state):  # f8[3]: first and last place of the window before, its sum
-    """Sum of the idfs of the different characters from ``low`` to ``high``, from that of the window before."""
-    chars_before, chars_after = state[1], state[7]
-    first, last, total = np.int64(sums[0]), np.int64(sums[1]), sums[2]
-    if low >= last:
-        first, last, total = low, low, 0.0
-    while last > high:
-        last -= 1
-        if chars_before[last] < first:
-            total -= idfs[np.int64(codes[last] & LOW)]
-    while first < low:
-        if chars_after[first] >= last:
-            total -= idfs[np.int64(codes[first] & LOW)]
-        first += 1
-    while last < high:
-        if chars_before[last] < first:
-            total += idfs[np.int64(codes[last] & LOW)]
-        last += 1
-    sums[0], sums[1], sums[2] = first, last, total
-    return total
-
-
-@kernel
-def sum_own(codes, idfs, window, state):
-    """Sum of the idfs of the characters that stand in a mention, but not around it."""
-    low, start, stop, high = window
-    total = 0.0
-    for i in range(start, stop):
-        if state[1][i] < low:
-            after = state[7][i]
-            while after < stop:
-                after = state[7][after]
-            if after >= high:
-                total += idfs[np.int64(codes[i] & LOW)]
-    return total
-
-
-@kernel
-def find_character(c, window, state):
-    """How far from the mention the nearest such character of its context is; -1: none, or one in the mention."""
-    low, start, stop, high = window
-    i = state[0][c]
-    distance = np.int64(-1)
-    while i >= stop:
-        if i < high:
-            distance = i - stop
-        i = state[1][i]
-    if i >= start:
-        return np.int64(-1)  # the mention itself tells nothing
-    if i >= low and (distance < 0 or start - 1 - i < distance):
-        distance = start - 1 - i
-    return distance
-
-
-@kernel
-def has_pair(codes, key, window, state):
-    low, start, stop, high = window
-    i = state[2][slot_of(key)]
-    while i >= low:
-        if (i + 1 < start or stop <= i < high - 1) and pair_at(codes, i) == key:
-            return True
-        i = state[3][i]
-    return False
-
-
-@kernel
-def has_key(spans, key, window, state):
-    low, start, stop, high = window
-    i = state[4][slot_of(key)]
-    while i >= 0 and spans[i, 0] >= low:
-        if spans[i, 2] == key:
-            end = spans[i, 0] + spans[i, 1]
-            if end <= start or (spans[i, 0] >= stop and end <= high):
-                return True
-        i = state[5][i]
-    return False
-
-
-@kernel
-def compare_texts(entity, texts, kb, window, state, stamp, out):
-    """What one entity shares with a context: pairs, characters, characters nearby.
-
-    ``kb``: offsets i8[n + 1], pair keys u4, weights u1 of the entities; ``stamp``: of this comparison. ``out``
-    f4[>= 3].
-    """
-    codes, idfs = texts[0], texts[1]
-    offsets, keys, weights = kb
-    last_chars, stamps = state[0], state[6]
-    low = window[0]
-    shared, single, near = 0.0, 0.0, 0.0
-    for j in range(offsets[entity], offsets[entity + 1]):
-        key = keys[j]
-        first, second = np.int64(key >> HALF), np.int64(key & LOW)
-        has_first, has_second = last_chars[first] >= low, last_chars[second] >= low
-        if has_first and has_second and has_pair(codes, key, window, state):
-            shared += weights[j]
-        for half in range(2):
-            c = first if half == 0 else second
-            if (has_first if half == 0 else has_second) and stamps[c] != stamp:
-                stamps[c] = stamp
-                distance = find_character(c, window, state)
-                if distance >= 0:
-                    single += idfs[c]
-                    near += idfs[c] / (1.0 + 0.25 * distance)
-    out[0], out[1], out[2] = shared / 8.0, single, near
-
-
-@kernel
-def compare_names(entity, spans, kb, key_weights, window, state, out):
-    """Values and names of others in the record that stand around the mention.
-
-    ``kb``: offsets i8[n + 1] and values i4 of attribute values, then of co-mentions. ``out`` f4[>= 2].
-    """
-    value_offsets, values, mention_offsets, mentions = kb
-    n_values, total = 0, 0.0
-    for j in range(value_offsets[entity], value_offsets[entity + 1]):
-        if values[j] >= 0 and has_key(spans, values[j], window, state):
-            n_values += 1
-    for j in range(mention_offsets[entity], mention_offsets[entity + 1]):
-        if has_key(spans, mentions[j], window, state):
-            total += key_weights[mentions[j]]
-    out[0], out[1] = n_values, total
-
-
-@kernel
-def measure_candidates(texts, rows, kb, state, width, out):
-    """Overlaps of every candidate with the context of its span.
-
-    ``texts``: codes u4[n], idfs of characters f4[65536], spans i4[m, >= 3] by their starts; ``rows``: numbers of
-    spans i8[r], ascending, offsets i8[r + 1] to candidates, entities i4[c]; ``kb``: the tables of `compare_texts` and
-    `compare_names` and weights of keys f4; ``state``, all -1: the last place of every character i4[65536], the place
-    before each i4[n], likewise for pairs i4[8192] and i4[n], for spans i4[8192] and i4[m]; i8[65536]; the place of the
-    character after each i4[n]. ``out`` f4[c, 6], the last the sum of the context's idfs.
-
-    Characters and spans are noted once, from left to right; what a context holds is found by going back from the last.
-    """
-    codes, idfs, spans = texts
-    numbers, offsets, entities = rows
-    next_char, next_span, line_start, line_stop, seen = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.int64(0)
-    sums = np.zeros(3)
-    for r in range(numbers.shape[0]):
-        if offsets[r] == offsets[r + 1]:
-            continue
-        start = np.int64(spans[numbers[r], 0])
-        stop = start + spans[numbers[r], 1]
-        while seen < start:
-            seen += 1
-            if codes[seen - 1] == LINE_END:
-                line_start = seen
-        line_stop = max(line_stop, stop)
-        while line_stop < codes.shape[0] and codes[line_stop] != LINE_END:
-            line_stop += 1
-        low, high = max(line_start, start - width), min(line_stop, stop + width)
-        next_char = note_characters(codes, next_char, high, state)
-        next_span = note_keys(spans, next_span, high, state)
-        window = (low, start, stop, high)
-        total = slide(codes, idfs, sums, low, high, state) - sum_own(codes, idfs, window, state)
-        for c in range(offsets[r], offsets[r + 1]):
-            entity = np.int64(entities[c])
-            compare_texts(entity, texts, kb[0], window, state, c, out[c, :3])
-            compare_names(entity, spans, kb[1], kb[2], window, state, out[c, 3:5])
-            out[c, 5] = total
-    return 0
 
 
 @kernel
@@ -277,13 +65,22 @@ def gather_near(codes, spans, out, sizes):  # u4[n], i4[r, >= 2], u8[r, 4 * NEAR
 
 
 @kernel
-def score_types(grams, sizes, offsets, kinds, weights, out):  # u8[r, k], i8[r], i8[r + 1], i4[c], f4[2**18], f4[c]
-    """Sum of what the neighbouring characters say for the type of every candidate."""
-    for r in range(sizes.shape[0]):
+def score_types(codes, spans, rows, kinds, weights, out):
+    """Sum of what the neighbouring characters say for the type of every candidate.
+
+    Types: u4[n], i4[m, >= 2], (numbers of spans i8[r], offsets i8[r + 1]), i4[c], f4[2**18], f4[c].
+    """
+    numbers, offsets = rows
+    grams = np.empty(4 * NEAR, np.uint64)
+    for r in range(numbers.shape[0]):
+        if offsets[r] == offsets[r + 1]:
+            continue
+        start = np.int64(spans[numbers[r], 0])
+        n = list_near(codes, start, start + spans[numbers[r], 1], grams)
         for c in range(offsets[r], offsets[r + 1]):
             total = 0.0
-            for j in range(sizes[r]):
-                total += weights[near_slot(kinds[c], grams[r, j])]
+            for j in range(n):
+                total += weights[near_slot(kinds[c], grams[j])]
             out[c] = total
     return 0
 
@@ -294,6 +91,118 @@ def add_type_weights(grams, sizes, kinds, values, weights):  # u8[r, k], i8[r], 
     for r in range(sizes.shape[0]):
         for j in range(sizes[r]):
             weights[near_slot(kinds[r], grams[r, j])] += values[r]
+    return 0
+
+
+@kernel
+def count_pair(key, entity, counts):  # i8, i8
+    """How often labels linked a key to an entity; ``counts`` as for `fill_features`."""
+    firsts, pairs, pair_counts = counts[0], counts[1], counts[2]
+    if key + 1 < firsts.shape[0]:
+        for i in range(firsts[key], firsts[key + 1]):
+            if (pairs[i] & LOW_32) == entity:
+                return np.int64(pair_counts[i])
+    return np.int64(0)
+
+
+@kernel
+def highest(values, column, start, stop):  # f4[c, >= 1]
+    """Place of the highest value of a row, and the highest of the others; 0 where there is none above."""
+    place, first, second = np.int64(-1), np.float32(0.0), np.float32(0.0)
+    for c in range(start, stop):
+        if values[c, column] > first:
+            place, first, second = c, values[c, column], first
+        elif values[c, column] > second:
+            second = values[c, column]
+    return place, first, second
+
+
+@kernel
+def fill_features(texts, rows, candidates, tables, counts, out):
+    """The features of every candidate, in the order of `cnmine.linking.disambiguation.FEATURES`.
+
+    ``texts``: codes u4[n], spans i4[m, >= 3]; ``rows``: numbers of spans i8[r], offsets i8[r + 1]; ``candidates``:
+    entities i4[c], priors and their logarithms f4[c], what `measure_candidates` found f4[c, 6], scores of types f4[c];
+    ``tables``, of entities: logarithms of sizes f4 three times, kinds i4, keys of titles i4; logarithms of how likely
+    each kind is f4; ``counts``, of labels: where the pairs of every key begin i8, pairs i8, their counts i4, totals of
+    keys i8, logarithms of the counts of entities f4. ``out`` f4[c, 22].
+    """
+    codes, spans = texts
+    numbers, offsets = rows
+    entities, priors, log_priors, overlaps, nearby = candidates
+    kinds, title_keys, type_priors = tables[3], tables[4], tables[5]
+    key_counts, entity_logs = counts[3], counts[4]
+    for r in range(numbers.shape[0]):
+        first, end = offsets[r], offsets[r + 1]
+        if first == end:
+            continue
+        start, key = np.int64(spans[numbers[r], 0]), np.int64(spans[numbers[r], 2])
+        stop = start + spans[numbers[r], 1]
+        titled = np.float32(codes[start - 1] == OPEN_TITLE and codes[stop] == CLOSE_TITLE)
+        total = 1.0 + (key_counts[key] if key < key_counts.shape[0] else 0)
+        log_size, log_total = math.log(end - first), math.log(total)
+        pair_best = highest(overlaps, 0, first, end)
+        char_best = highest(overlaps, 1, first, end)
+        for c in range(first, end):
+            entity, row = np.int64(entities[c]), out[c]
+            linked = count_pair(key, entity, counts)
+            pairs, chars = overlaps[c, 0], overlaps[c, 1]
+            row[0] = math.log(linked + np.float64(priors[c])) - log_total
+            row[1] = log_priors[c]
+            row[2] = entity_logs[entity] if entity < entity_logs.shape[0] else 0.0
+            row[3] = log_size
+            row[4], row[5], row[6] = tables[0][entity], tables[1][entity], tables[2][entity]
+            row[7] = np.float32(title_keys[entity] == key)
+            for j in range(5):
+                row[8 + j] = overlaps[c, j]
+            row[13] = pairs / math.log(19.0 + math.exp(tables[1][entity]))
+            row[14] = chars / (5.0 + overlaps[c, 5])
+            row[15], row[16] = type_priors[kinds[entity]], nearby[c]
+            row[17], row[18] = titled, titled * type_priors[kinds[entity]]
+            row[19] = log_total
+            row[20] = pairs - (pair_best[2] if pair_best[0] == c else pair_best[1])
+            row[21] = chars - (char_best[2] if char_best[0] == c else char_best[1])
+    return 0
+
+
+@kernel
+def fill_decisions(spans, rows, ranked, counts, log_freqs, out):
+    """What decides on every span; see `cnmine.linking.disambiguation.decision_features`.
+
+    ``rows``: numbers of spans i8[r], offsets to candidates i8[r + 1], log odds f4[r]; ``ranked``: scores of candidates
+    f4[c], their features f4[c, f], the best of each row i8[r], the second score f4[r], columns of features i8[k];
+    ``counts`` as for `fill_features`, with totals of keys fourth; ``log_freqs``: of keys f4, and of others f8.
+    ``out`` f4[r, 7 + k].
+    """
+    numbers, offsets, log_odds = rows
+    scores, features, best, seconds, columns = ranked
+    key_counts = counts[3]
+    for r in range(numbers.shape[0]):
+        key = np.int64(spans[numbers[r], 2])
+        total = key_counts[key] if key < key_counts.shape[0] else 0
+        nils = count_pair(key, NIL_ENTITY, counts) if total > 0 else 0
+        out[r, 0] = log_odds[r]
+        out[r, 1] = math.log((nils + 0.2) / (total + 0.5)) if total > 0 else LOG_UNSEEN
+        out[r, 2] = spans[numbers[r], 1]
+        out[r, 3] = log_freqs[0][key] if key < log_freqs[0].shape[0] else log_freqs[1]
+        c = best[r]
+        if c >= 0:
+            out[r, 4] = scores[c]
+            out[r, 5] = min(scores[c] - seconds[r], np.float32(12.0))
+            out[r, 6] = math.log(offsets[r + 1] - offsets[r])
+            for j in range(columns.shape[0]):
+                out[r, 7 + j] = features[c, columns[j]]
+    return 0
+
+
+@kernel
+def score_rows(rows, weights, bias, out):  # f4[n, f], f8[f], f8, f4[n]
+    """Bias and weighted sum of every row: always added in the same order."""
+    for i in range(rows.shape[0]):
+        total = bias
+        for j in range(weights.shape[0]):
+            total += weights[j] * np.float64(rows[i, j])
+        out[i] = total
     return 0
 
 

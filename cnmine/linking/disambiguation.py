@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
+from cnmine.linking import _context_kernels as contexts
 from cnmine.linking import _ranking_kernels as kernels
 from cnmine.linking.kb import MAX_CANDIDATES, KnowledgeBase
 from cnmine.linking.mentions import Spans
@@ -117,45 +119,20 @@ class LinkCounts:
     type_counts: np.ndarray
     type_weights: np.ndarray
 
-    def count_pairs(self, keys: np.ndarray, entities: np.ndarray) -> np.ndarray:
-        """How often each entity was linked to each key."""
-        out = np.zeros(len(keys), np.int32)
-        firsts = self._firsts
-        keys = np.minimum(keys, len(firsts) - 2)  # the last key has no pairs
-        some = np.flatnonzero(firsts[keys + 1] > firsts[keys])
-        out[some] = _look_up(self.pairs, self.pair_counts, keys[some].astype(np.int64) << 32 | entities[some])
-        return out
-
-    def count_keys(self, keys: np.ndarray) -> np.ndarray:
-        """How often each key was linked to something."""
-        return self._key_counts[np.minimum(keys, len(self._key_counts) - 1)]
-
-    def count_entities(self, entities: np.ndarray) -> np.ndarray:
-        """How often each entity was linked."""
-        return self._dense_counts[np.minimum(entities, len(self._dense_counts) - 1)]
-
     @cached_property
-    def _firsts(self) -> np.ndarray:
-        """Where the pairs of every key begin, up to the key behind the last one with any."""
+    def tables(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Where the pairs of every key begin, up to the last key with any; pairs, their counts; totals of keys."""
         n_keys = int(self.pairs[-1] >> 32) + 1 if len(self.pairs) else 0
-        return np.searchsorted(self.pairs, np.arange(n_keys + 2) << 32)
+        firsts = np.searchsorted(self.pairs, np.arange(n_keys + 1) << 32)
+        totals = np.diff(np.append(0, np.cumsum(self.pair_counts, dtype=np.int64))[firsts])
+        return firsts, self.pairs, self.pair_counts, totals
 
     @cached_property
-    def _key_counts(self) -> np.ndarray:
-        return np.diff(np.append(0, np.cumsum(self.pair_counts))[self._firsts])
-
-    @cached_property
-    def _dense_counts(self) -> np.ndarray:
-        out = np.zeros(int(self.entities.max(initial=-1)) + 2, np.int32)
-        out[self.entities] = self.entity_counts
+    def entity_logs(self) -> np.ndarray:
+        """``float32``, log(1 + count) of every entity up to the last one that was linked."""
+        out = np.zeros(int(self.entities.max(initial=-1)) + 1, np.float32)
+        out[self.entities] = np.log1p(self.entity_counts)
         return out
-
-
-def _look_up(ids: np.ndarray, counts: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    if not len(ids):
-        return np.zeros(len(wanted), np.int32)
-    places = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
-    return np.where(ids[places] == wanted, counts[places], 0)
 
 
 def count_links(
@@ -222,6 +199,46 @@ def character_idfs(kb: KnowledgeBase) -> np.ndarray:
     return np.log(1 + len(numbers) / (0.5 + counts)).astype(np.float32)
 
 
+class Notes(NamedTuple):
+    """What the contexts of spans hold, noted from left to right.
+
+    Attributes
+    ----------
+    last_chars, last_pairs, last_keys
+        ``int32``, the last place of every character, the last one of pairs by slot, the last span of keys by slot; -1
+        for none.
+    chars_before, chars_after, pairs_before, keys_before
+        ``int32``; for every place, or span, the one before of the same character or slot, -1 for none; and the next.
+    near_chars, near_keys, counted_chars
+        ``uint8``; whether a character stands in the context or shortly behind; likewise a slot of keys; whether a
+        character was counted in the record.
+    hits, counted
+        ``int64[3, h]`` and ``int64``; room for what is looked at in a record, and for the characters of a context.
+    """
+
+    last_chars: np.ndarray
+    last_pairs: np.ndarray
+    last_keys: np.ndarray
+    chars_before: np.ndarray
+    chars_after: np.ndarray
+    pairs_before: np.ndarray
+    keys_before: np.ndarray
+    near_chars: np.ndarray
+    near_keys: np.ndarray
+    counted_chars: np.ndarray
+    hits: np.ndarray
+    counted: np.ndarray
+
+
+def make_notes(n_codes: int, n_spans: int) -> Notes:
+    """Empty notes for a text of that many characters and spans."""
+    chars, slots = 1 << 16, contexts.SLOTS
+    places = [np.full(size, -1, np.int32) for size in (chars, slots, slots, n_codes, n_codes, n_codes, n_spans)]
+    marks = [np.zeros(size, np.uint8) for size in (chars, slots, chars)]
+    room = [np.empty((3, contexts.HITS), np.int64), np.empty(n_codes, np.int64)]
+    return Notes(*places, *marks, *room)
+
+
 class FeatureMaker:
     """Measures candidates of spans; one for each thread.
 
@@ -249,67 +266,32 @@ class FeatureMaker:
         return grams, sizes
 
     def overlaps(self, spans: Spans, candidates: Candidates) -> np.ndarray:
-        """What text and records share: ``float32[c, 6]``, see `cnmine.linking._ranking_kernels.measure_candidates`."""
+        """What text and records share: ``float32[c, 6]``, see `cnmine.linking._context_kernels.measure_candidates`."""
         out = np.zeros((len(candidates.entities), 6), np.float32)
-        n_codes = len(spans.texts[0])
-        sizes = (1 << 16, n_codes, kernels.SLOTS, n_codes, kernels.SLOTS, len(spans.table))
-        state = tuple(np.full(size, -1, np.int32) for size in sizes)
-        state += (np.full(1 << 16, -1, np.int64), np.empty(n_codes, np.int32))
+        notes = make_notes(len(spans.texts[0]), len(spans.table))
         texts = (spans.texts[0], self.idfs, spans.table)
         rows = (candidates.rows, candidates.offsets, candidates.entities)
-        kernels.measure_candidates(texts, rows, self._tables, state, CONTEXT, out)
+        contexts.measure_candidates(texts, rows, self._tables, notes, CONTEXT, out)
         return out
 
     def features(self, spans: Spans, candidates: Candidates, counts: LinkCounts) -> np.ndarray:
         """All features of every candidate, ``float32[c, len(FEATURES)]``."""
-        entities, owners = candidates.entities, candidates.owners
-        keys = spans.table[candidates.rows, 2].astype(np.int64)
-        totals, sizes = counts.count_keys(keys)[owners], np.diff(candidates.offsets)[owners]
-        kinds = self.kinds[entities]
-        overlap = self.overlaps(spans, candidates)
-        nearby = np.zeros(len(entities), np.float32)
-        grams, n_grams = self.near(spans, candidates.rows)
-        kernels.score_types(grams, n_grams, candidates.offsets, kinds, counts.type_weights, nearby)
-        text = spans.texts[0]
-        starts = spans.table[candidates.rows, 0]
-        stops = starts + spans.table[candidates.rows, 1]
-        titled = ((text[starts - 1] == ord("《")) & (text[stops] == ord("》")))[owners]
-        type_prior = np.log((counts.type_counts[kinds] + 1) / self._kind_sizes[kinds])
-        linked = counts.count_pairs(keys[owners], entities)
-        columns = [
-            np.log((linked + candidates.priors) / (totals + 1.0)),
-            np.log(candidates.priors + 1e-6),
-            np.log1p(counts.count_entities(entities)),
-            np.log(sizes),
-            *(size[entities] for size in self._sizes),
-            self.kb.title_keys[entities] == keys[owners],
-            overlap[:, 0],
-            overlap[:, 1],
-            overlap[:, 2],
-            overlap[:, 3],
-            overlap[:, 4],
-            overlap[:, 0] / np.log(20 + np.expm1(self._sizes[1][entities])),
-            overlap[:, 1] / (5 + overlap[:, 5]),
-            type_prior,
-            nearby,
-            titled,
-            titled * type_prior,
-            np.log1p(totals),
-            overlap[:, 0] - _best_of_others(overlap[:, 0], candidates.offsets),
-            overlap[:, 1] - _best_of_others(overlap[:, 1], candidates.offsets),
-        ]
-        return np.stack(columns, axis=1).astype(np.float32)
-
-
-def _best_of_others(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """For every candidate the highest value of the other ones in its row, 0 if there is none."""
-    best, seconds = np.zeros(len(offsets) - 1, np.int64), np.zeros(len(offsets) - 1, np.float32)
-    kernels.pick_best(offsets, np.ascontiguousarray(values), best, seconds)
-    sizes = np.diff(offsets)
-    firsts = values[np.maximum(best, 0)] if len(values) else np.zeros(len(best), np.float32)
-    out = np.repeat(firsts, sizes)
-    out[best[best >= 0]] = np.maximum(seconds[best >= 0], 0)
-    return out
+        kinds = self.kinds[candidates.entities]
+        overlaps, nearby = self.overlaps(spans, candidates), np.zeros(len(kinds), np.float32)
+        rows = candidates.rows, candidates.offsets
+        kernels.score_types(spans.texts[0], spans.table, rows, kinds, counts.type_weights, nearby)
+        type_priors = np.log((counts.type_counts + 1) / self._kind_sizes).astype(np.float32)
+        priors = candidates.priors, np.log(candidates.priors + np.float32(1e-6))
+        out = np.empty((len(kinds), len(FEATURES)), np.float32)
+        kernels.fill_features(
+            (spans.texts[0], spans.table),
+            rows,
+            (candidates.entities, *priors, overlaps, nearby),
+            (*self._sizes, self.kinds, self.kb.title_keys, type_priors),
+            (*counts.tables, counts.entity_logs),
+            out,
+        )
+        return out
 
 
 def decision_features(
@@ -331,17 +313,13 @@ def decision_features(
     n_rows = len(candidates.rows)
     best, seconds = np.zeros(n_rows, np.int64), np.zeros(n_rows, np.float32)
     kernels.pick_best(candidates.offsets, scores, best, seconds)
-    keys = spans.table[candidates.rows, 2].astype(np.int64)
-    nils = counts.count_pairs(keys, np.full(n_rows, NIL_ENTITY))
     out = np.zeros((n_rows, 7 + len(_DECISION_COLUMNS)), np.float32)
-    out[:, 0] = log_odds
-    out[:, 1] = np.log((nils + 0.2) / (counts.count_keys(keys) + 0.5))
-    out[:, 2] = spans.table[candidates.rows, 1]
-    out[:, 3] = np.where(keys < len(log_freqs), log_freqs[np.minimum(keys, len(log_freqs) - 1)], log_freqs.min())
-    has_any = best >= 0
-    firsts = best[has_any]
-    out[has_any, 4] = scores[firsts]
-    out[has_any, 5] = np.minimum(scores[firsts] - seconds[has_any], 12.0)
-    out[has_any, 6] = np.log(np.diff(candidates.offsets)[has_any])
-    out[np.flatnonzero(has_any)[:, None], np.arange(7, out.shape[1])] = features[firsts][:, _DECISION_COLUMNS]
+    kernels.fill_decisions(
+        spans.table,
+        (candidates.rows, candidates.offsets, log_odds),
+        (scores, features, best, seconds, np.array(_DECISION_COLUMNS)),
+        counts.tables,
+        (log_freqs, float(log_freqs.min())),
+        out,
+    )
     return out, best

@@ -70,6 +70,21 @@ class LinkerModel:
     nil_threshold: float = 0.5
     settings: dict[str, Any] = field(default_factory=dict)
 
+    def judge(self, table: np.ndarray, has_any: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log odds of a mention and probability of NIL, ``float32[r]`` and ``float64[r]``.
+
+        Parameters
+        ----------
+        table
+            From `cnmine.linking.disambiguation.decision_features`.
+        has_any
+            ``bool[r]``, whether there is a candidate; without one a mention is NIL.
+        """
+        some, gains, nil = np.flatnonzero(has_any), self.bare.score(table[:, :4]), np.ones(len(table))
+        rows = table[some]
+        gains[some], nil[some] = self.found.score(rows), sigmoid(self.nil.score(rows))
+        return gains, nil
+
 
 @dataclass
 class Decisions:
@@ -243,10 +258,8 @@ class Linker:
         table, best = decision_features(
             spans, log_odds, candidates, features, scores, self.model.counts, self._names.key_log_freqs
         )
-        has_any = best >= 0
-        gains = np.where(has_any, self.model.found.score(table), self.model.bare.score(table[:, :4]))
-        nil = np.where(has_any, sigmoid(self.model.nil.score(table)), 1.0)
-        return Decisions(candidates, scores, best, gains.astype(np.float32), nil)
+        gains, nil = self.model.judge(table, best >= 0)
+        return Decisions(candidates, scores, best, gains, nil)
 
     def _link_batch(self, batch: list[Piece], options: _Options) -> tuple[_Linked, Decisions]:
         codes, starts = join_lines([piece.text for piece in batch])

@@ -10,7 +10,7 @@ import numpy as np
 from cnmine.linking import _mention_kernels as kernels
 
 N_WEIGHTS = 1 << 20
-N_KEY_FEATURES, N_CONTEXT_FEATURES = 15, 16
+N_KEY_FEATURES, N_CONTEXT_FEATURES = 15, kernels.N_CONTEXT
 TITLE_REACH = 40  # characters between title marks
 LINE_END = 10
 UNKNOWN_LOG_PROB = -20.0  # of a character that is no word
@@ -54,7 +54,7 @@ def _character_classes() -> np.ndarray:
 _CHARACTER_CLASSES = _character_classes()
 
 
-_SUFFIX_NUMBERS = np.zeros(1 << 16, np.int64)
+_SUFFIX_NUMBERS = np.zeros(1 << 16, np.uint8)
 _SUFFIX_NUMBERS[[ord(character) for character in SUFFIXES]] = np.arange(1, len(SUFFIXES) + 1)
 
 
@@ -103,45 +103,19 @@ def find_spans(
         ``bool[n_keys]``, which keys are names of entities. If given, spans are added that no key covers: what stands
         between title marks, and names with one of `SUFFIXES` behind them; their keys are ``n_keys`` and more.
     """
-    table = np.zeros((len(matches[0]), 5), np.int32)
-    for i, column in enumerate(matches):
-        table[:, i] = column
-    if is_alias is not None:
-        table = _with_guesses(codes, table, is_alias)
-        log_probs = np.append(log_probs, np.full(1 + len(SUFFIXES), UNKNOWN_LOG_PROB - 1, np.float32))
     marks = np.zeros((2, len(codes) + 1), np.uint8)
-    covers, flags = np.zeros(len(table), np.int32), np.zeros(len(table), np.uint8)
-    kernels.segment(table[:, :3], log_probs[table[:, 2]], UNKNOWN_LOG_PROB, np.empty(len(codes) + 1), marks[0])
-    kernels.mark_titles(codes, TITLE_REACH, marks[1])
-    kernels.find_covers(table[:, :3], covers, flags)
+    titles = np.empty((np.count_nonzero(codes == ord("《")), 2), np.int32)
+    n_titles = kernels.mark_titles(codes, TITLE_REACH, marks[1], titles)
+    if is_alias is None:
+        is_alias, n_titles = np.zeros(len(log_probs), bool), 0
+    table = np.empty((2 * len(matches[0]) + n_titles, 5), np.int32)
+    n = kernels.tabulate(codes, matches, titles[:n_titles], (is_alias.view(np.uint8), _SUFFIX_NUMBERS), table)
+    table = table[:n]
+    covers, flags = np.zeros(n, np.int32), np.zeros(n, np.uint8)
+    kernels.segment(table, log_probs, UNKNOWN_LOG_PROB, np.empty(len(codes) + 1), marks[0])
+    kernels.find_covers(table, covers, flags)
     table[:, 3], table[:, 4] = covers, flags
     return Spans(np.stack([codes, classify(codes).astype(np.uint32)]), table, marks)
-
-
-def _with_guesses(codes: np.ndarray, table: np.ndarray, is_alias: np.ndarray) -> np.ndarray:
-    """The table with the spans that `find_spans` adds, in order."""
-    n_keys = len(is_alias)
-    marks = np.flatnonzero((codes == ord("《")) | (codes == ord("》")))
-    opens = np.flatnonzero((codes[marks[:-1]] == ord("《")) & (codes[marks[1:]] == ord("》"))) if len(marks) else marks
-    starts = marks[opens] + 1
-    lengths = marks[opens + 1] - starts if len(marks) else starts
-    n_ends = np.cumsum(codes == LINE_END)
-    is_short = (lengths > 0) & (lengths <= TITLE_REACH) & (n_ends[starts] == n_ends[starts + lengths])
-    starts, lengths = starts[is_short], lengths[is_short]
-    names = table[is_alias[table[:, 2]] & (table[:, 1] >= 2)]
-    places = _SUFFIX_NUMBERS[np.minimum(codes[names[:, 0] + names[:, 1]], 0xFFFF)]
-    names, places = names[places > 0], places[places > 0]
-    guesses = np.zeros((len(starts) + len(names), 5), np.int32)
-    guesses[:, 0] = np.append(starts, names[:, 0])
-    guesses[:, 1] = np.append(lengths, names[:, 1] + 1)
-    guesses[:, 2] = np.append(np.full(len(starts), n_keys), n_keys + places)
-    if not len(guesses):
-        return table
-    known = table[:, 0].astype(np.int64) << 32 | table[:, 1]
-    places, first = np.unique(guesses[:, 0].astype(np.int64) << 32 | guesses[:, 1], return_index=True)
-    where = np.searchsorted(known, places)
-    is_new = np.append(known, -1)[where] != places
-    return np.insert(table, where[is_new], guesses[first[is_new]], axis=0)
 
 
 @dataclass
@@ -247,16 +221,10 @@ class MentionModel:
 
     def score(self, spans: Spans) -> np.ndarray:
         """Log odds of every span, ``float32[m]``."""
-        keys = spans.table[:, 2]
-        scores = self.key_scores[keys]
-        rows = np.flatnonzero(scores >= self.floor)
-        hashed = np.empty((len(rows), N_CONTEXT_FEATURES), np.int32)
-        kernels.hash_contexts(spans.texts, spans.table, spans.marks, self.key_traits[keys], rows, hashed)
-        found = scores[rows]
-        kernels.sum_weights(hashed, self.weights, found)
-        scores = np.full(len(keys), NEVER, np.float32)
-        scores[rows] = found
-        return scores
+        keys, out = spans.table[:, 2].copy(), np.empty(len(spans.table), np.float32)
+        model = self.key_scores, self.weights, float(self.floor), NEVER, out
+        kernels.score_spans(spans.texts, spans.table, spans.marks, keys, self.key_traits, model)
+        return out
 
 
 def train_mentions(
@@ -291,7 +259,9 @@ def train_mentions(
     for spans, _, _ in blocks:  # one block after another: each has its own covers
         part = np.empty((len(spans.table), N_CONTEXT_FEATURES), np.int32)
         stop = first + len(part)
-        kernels.hash_contexts(spans.texts, spans.table, spans.marks, traits[first:stop], np.arange(len(part)), part)
+        numbers = np.arange(len(part))
+        own = traits[first:stop]
+        kernels.hash_contexts(spans.texts, spans.table, spans.marks, numbers.astype(np.int32), own, numbers, part)
         rows[first:stop, N_KEY_FEATURES:] = part
         first = stop
     weights, squares = np.zeros(N_WEIGHTS, np.float32), np.full(N_WEIGHTS, _FIRST_SQUARE, np.float32)

@@ -33,7 +33,7 @@ from cnmine.linking.linker import LEAST_LOG_ODDS, LinkerModel
 from cnmine.linking.mentions import MentionModel, Spans, choose_mentions, train_mentions
 from cnmine.linking.names import NIL_ENTITY, Names, learn_names
 from cnmine.linking.records import Record
-from cnmine.linking.scorers import Logistic, Trees, fit_choice, fit_logistic, fit_trees, sigmoid
+from cnmine.linking.scorers import Logistic, Trees, fit_choice, fit_logistic, fit_trees
 
 MIN_FOR_TREES = 3000  # mentions with candidates, from which boosting is tried
 _THRESHOLDS = np.round(np.arange(-2.0, 2.01, 0.1), 2)
@@ -251,8 +251,7 @@ class _Trainer:
         assert block.candidates is not None
         table, best = self.table(block)
         has_any = best >= 0
-        gains = np.where(has_any, model.found.score(table), model.bare.score(table[:, :4])).astype(np.float32)
-        nil = np.where(has_any, sigmoid(model.nil.score(table)), 1.0)
+        gains, nil = model.judge(table, has_any)
         gold = np.full(len(block.spans.table), -2, np.int64)
         gold[block.rows] = block.entities
         gold = gold[block.kept]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import combinations, pairwise
 
 
@@ -69,17 +70,22 @@ def find_covers(spans):
     return covered, flags
 
 
-def mark_titles(text, reach):
-    """Which characters stand between title marks."""
-    out, opened = [0] * len(text), None
-    for i, character in enumerate(text):
-        if character == "《":
-            opened = i
-        elif character in "》\n":
-            if character == "》" and opened is not None and i - opened <= reach:
-                out[opened + 1 : i] = [1] * (i - opened - 1)
-            opened = None
-    return out
+def find_titles(text, reach):
+    """Starts and lengths of what stands between two title marks that follow one another."""
+    return [
+        (found.start() + 1, len(found[1])) for found in re.finditer("《([^《》\n]+)》", text) if len(found[1]) <= reach
+    ]
+
+
+def tabulate(text, matches, titles, is_name, suffixes):
+    """Spans with their keys; titles and names with a suffix behind them where there is no key."""
+    n_keys, known = len(is_name), {(start, length): key for start, length, key in matches}
+    guessed = dict.fromkeys(titles, n_keys)
+    for start, length, key in matches:
+        character = text[start + length]
+        if is_name[key] and length > 1 and character in suffixes:
+            guessed.setdefault((start, length + 1), n_keys + 1 + suffixes.index(character))
+    return sorted((*place, key) for place, key in (guessed | known).items())
 
 
 def window(text, start, stop, width):

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnmine.io.paths import find_sources
+from cnmine.linking import _context_kernels as contexts
 from cnmine.linking import _ranking_kernels as kernels
 from cnmine.linking import disambiguation, scorers
 from cnmine.linking.build import build_kb
@@ -43,16 +44,11 @@ def test_compare_texts__matches_reference(text, data):
     for array in (keys, weights, idfs):
         array.flags.writeable = False
     codes, offsets, out = normalize(text), np.array([0, len(keys)], np.int64), np.zeros((len(cuts), 6), np.float32)
-    sizes = (1 << 16, len(codes), kernels.SLOTS, len(codes), kernels.SLOTS, len(spans))
-    state = (
-        *(np.full(size, -1, np.int32) for size in sizes),
-        np.full(1 << 16, -1, np.int64),
-        np.zeros_like(codes, "i4"),
-    )
     rows = np.arange(len(cuts)), np.arange(len(cuts) + 1), np.zeros(len(cuts), np.int32)
     none = np.zeros(2, np.int64), np.zeros(0, np.int32)
     tables = (offsets, keys, weights), (*none, *none), np.zeros(1, np.float32)
-    kernels.measure_candidates((codes, idfs, spans), rows, tables, state, width, out)
+    notes = disambiguation.make_notes(len(codes), len(spans))
+    contexts.measure_candidates((codes, idfs, spans), rows, tables, notes, width, out)
     for (start, stop), found in zip(cuts, out, strict=True):
         expected = reference.overlaps(text, start, stop, width, record, idfs)
         total = sum(idfs[ord(c)] for c in set("".join(reference.window(text, start, stop, width))))
@@ -121,9 +117,13 @@ def test_count_links__counts(links):
     keys, entities = (np.array(column, np.int64) for column in zip(*links, strict=True))
     near = np.zeros((len(links), 4), np.uint64), np.zeros(len(links), np.int64)
     counts = disambiguation.count_links(keys, entities, np.zeros(4, np.int32), 2, near)
-    assert counts.count_pairs(keys, entities).tolist() == [links.count(link) for link in links]
-    assert counts.count_keys(keys).tolist() == [sum(key == other for other, _ in links) for key, _ in links]
-    assert counts.count_pairs(np.array([9]), np.array([9])).tolist() == [0]
+    for key, entity in {*links, (9, 9)}:
+        assert kernels.count_pair(key, entity, counts.tables) == links.count((key, entity))
+    totals = counts.tables[3].tolist()
+    assert totals == [sum(key == other for other, _ in links) for key in range(max(key for key, _ in links) + 1)]
+    expected = [np.log1p(sum(entity == other for _, other in links)) for entity in range(len(counts.entity_logs))]
+    npt.assert_allclose(counts.entity_logs, expected, rtol=1e-6)
+    assert len(counts.entity_logs) == 1 + max(entity for _, entity in links)
 
 
 def test_score_types__prefers_the_type_of_alike_contexts():
@@ -136,7 +136,7 @@ def test_score_types__prefers_the_type_of_alike_contexts():
     kinds = np.array([0, 1], np.int32)
     counts = disambiguation.count_links(np.zeros(4, np.int64), np.array([0, 0, 1, 1]), kinds, 3, (grams, sizes))
     out = np.zeros(2, np.float32)
-    kernels.score_types(grams[:1], sizes[:1], np.array([0, 2]), kinds, counts.type_weights, out)
+    kernels.score_types(codes, spans, (np.zeros(1, np.int64), np.array([0, 2])), kinds, counts.type_weights, out)
     assert out[0] > out[1]
 
 

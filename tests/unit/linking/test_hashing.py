@@ -49,10 +49,29 @@ def test_hash_contexts__matches_reference(text, keys, data):
     table = spans.table.copy()
     table.flags.writeable = False
     rows, out = np.arange(len(found)), np.empty((len(found), mentions.N_CONTEXT_FEATURES), np.int32)
-    kernels.hash_contexts(spans.texts, table, spans.marks, np.array(traits, np.uint8).reshape(-1, 2), rows, out)
+    numbers, given_traits = rows.astype(np.int32), np.array(traits, np.uint8).reshape(-1, 2)
+    kernels.hash_contexts(spans.texts, table, spans.marks, numbers, given_traits, rows, out)
     classes, marks = spans.texts[1].tolist(), spans.marks.tolist()
     for i, row in enumerate(out.tolist()):
         assert row == reference.hash_context(text, classes, table.tolist(), i, traits, *marks)
+
+
+@given(lines, st.lists(words, min_size=1, max_size=4, unique=True), st.data())
+def test_score_spans__adds_what_key_and_context_weigh(text, keys, data):
+    text = f"\n{text.lower() * 40}\n"  # more spans than are scored together
+    found = [(i, len(key), k) for i in range(len(text)) for k, key in enumerate(keys) if text.startswith(key, i)]
+    columns = [np.array([row[k] for row in sorted(found)], np.int64) for k in range(3)]
+    spans = mentions.find_spans(normalize(text), tuple(columns), np.full(len(keys), -8.0, np.float32))
+    scores = np.array(data.draw(st.lists(st.integers(-5, 5), min_size=len(keys), max_size=len(keys))), np.float32)
+    weights = np.random.default_rng(len(text)).integers(-9, 9, mentions.N_WEIGHTS).astype(np.float32)
+    traits = np.arange(3 * len(keys), dtype=np.uint8).reshape(-1, 3)
+    model = mentions.MentionModel(scores, traits, weights, -1.0)
+    number = spans.table[:, 2].copy()
+    hashes = np.empty((len(number), mentions.N_CONTEXT_FEATURES), np.int32)
+    arrays = spans.texts, spans.table, spans.marks, number, traits
+    kernels.hash_contexts(*arrays, np.arange(len(number)), hashes)
+    expected = np.where(scores[number] >= -1, scores[number] + weights[hashes].sum(axis=1), mentions.NEVER)
+    npt.assert_array_equal(model.score(spans), expected)
 
 
 rows_of_features = st.lists(st.lists(st.integers(0, 7), min_size=3, max_size=3), min_size=1, max_size=6)
@@ -93,8 +112,8 @@ def test_gather_near__matches_reference(text, data):
 grams = st.lists(st.integers(0, 2**42), max_size=4)
 
 
-@given(st.lists(st.tuples(grams, st.integers(0, 300), st.integers(-9, 9)), max_size=5), st.data())
-def test_add_type_weights__and_score_types__match_reference(rows, data):
+@given(st.lists(st.tuples(grams, st.integers(0, 300), st.integers(-9, 9)), max_size=5))
+def test_add_type_weights__matches_reference(rows):
     table, sizes = np.zeros((len(rows), 4), np.uint64), np.array([len(found) for found, _, _ in rows], np.int64)
     for i, (found, _, _) in enumerate(rows):
         table[i, : len(found)] = found
@@ -108,15 +127,18 @@ def test_add_type_weights__and_score_types__match_reference(rows, data):
     assert dict(zip(np.flatnonzero(weights).tolist(), weights[weights != 0].tolist(), strict=True)) == {
         slot: value for slot, value in expected.items() if value
     }
-    n_candidates = data.draw(st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows)))
-    offsets = np.append(0, np.cumsum(n_candidates)).astype(np.int64)
-    asked = np.array(data.draw(st.lists(st.integers(0, 300), min_size=sum(n_candidates), max_size=99)), np.int32)
-    out = np.zeros(len(asked), np.float32)
-    ranking.score_types(table, sizes, offsets, asked, weights, out)
-    for r, (found, _, _) in enumerate(rows):
-        for c in range(offsets[r], offsets[r + 1]):
-            slots = [reference.near_slot(int(asked[c]), gram) for gram in found]
-            assert out[c] == sum(expected.get(slot, 0) for slot in slots)
+
+
+@given(st.text(ALPHABET, min_size=1, max_size=12), st.lists(st.integers(0, 5), max_size=4), st.integers(0, 9))
+def test_score_types__matches_reference(text, kinds, start):
+    start = min(start, len(text) - 1)
+    weights = np.random.default_rng(1).integers(-9, 9, 1 << 18).astype(np.float32)
+    rows = np.zeros(1, np.int64), np.array([0, len(kinds)])
+    out = np.zeros(len(kinds), np.float32)
+    spans = np.array([[1 + start, 1]], np.int32)
+    ranking.score_types(normalize(f"\n{text}\n"), spans, rows, np.array(kinds, np.int32), weights, out)
+    grams = reference.list_near(f"\n{text}\n", 1 + start, 2 + start)
+    assert out.tolist() == [sum(weights[reference.near_slot(kind, gram)] for gram in grams) for kind in kinds]
 
 
 @given(st.lists(st.lists(st.floats(-20, 20, width=32), max_size=4), min_size=1, max_size=5))

@@ -44,7 +44,8 @@ def spans_of(text, keys):
 def test_segment__finds_the_most_probable(spans, data):
     values = data.draw(st.lists(st.integers(-20, -1), min_size=len(spans), max_size=len(spans)))
     bounds = np.zeros(N + 1, np.uint8)
-    kernels.segment(table_of(spans), np.array(values, np.float32), -12.0, np.empty(N + 1), bounds)
+    numbered = table_of([(*span, i) for i, span in enumerate(spans)])
+    kernels.segment(numbered, np.array(values, np.float32), -12.0, np.empty(N + 1), bounds)
     places = np.flatnonzero(bounds).tolist()
     costs = dict(zip(spans, values, strict=True))
     total = sum(
@@ -67,9 +68,35 @@ def test_find_covers__matches_reference(spans):
 
 @given(st.text("《》\n天地", max_size=12), st.integers(1, 5))
 def test_mark_titles__matches_reference(text, reach):
-    out = np.zeros(len(text), np.uint8)
-    kernels.mark_titles(normalize(text), reach, out)
-    assert out.tolist() == reference.mark_titles(text, reach)
+    out, titles = np.zeros(len(text), np.uint8), np.zeros((text.count("《"), 2), np.int32)
+    n = kernels.mark_titles(normalize(text), reach, out, titles)
+    expected = reference.find_titles(text, reach)
+    assert [tuple(title) for title in titles[:n].tolist()] == expected
+    assert out.tolist() == [int(any(a <= i < a + size for a, size in expected)) for i in range(len(text))]
+
+
+@given(
+    st.text("《》南湖路街\n", max_size=14),
+    st.sets(st.sampled_from(["南湖", "湖", "南湖路", "路街", "湖路街"])),
+    st.data(),
+)
+def test_find_spans__adds_what_no_key_covers(text, keys, data):
+    keys = sorted(keys)
+    is_name = data.draw(st.lists(st.booleans(), min_size=len(keys), max_size=len(keys)))
+    text = f"\n{text}\n"
+    found = sorted((i, len(key), k) for i in range(len(text)) for k, key in enumerate(keys) if text.startswith(key, i))
+    columns = tuple(np.array([row[k] for row in found], kind) for k, kind in enumerate((np.int64, np.int32, np.int32)))
+    spans = mentions.find_spans(normalize(text), columns, np.full(len(keys), -8, np.float32), np.array(is_name, bool))
+    titles = reference.find_titles(text, mentions.TITLE_REACH)
+    expected = reference.tabulate(text, found, titles, is_name, mentions.SUFFIXES)
+    assert [tuple(row) for row in spans.table[:, :3].tolist()] == expected
+    assert spans.table.flags.c_contiguous
+
+
+def test_segment__a_span_that_is_no_key_is_likelier_than_its_characters():
+    bounds = np.zeros(N + 1, np.uint8)
+    kernels.segment(table_of([(2, 4, 5)]), np.zeros(5, np.float32), -12.0, np.empty(N + 1), bounds)
+    assert np.flatnonzero(bounds == 0).tolist() == [3, 4, 5]
 
 
 @given(span_lists, st.data())
