@@ -126,7 +126,9 @@ def kernel_notice(*first_kernels: str) -> str | None:
 
 
 def _is_compiled(source: Path) -> bool:
-    """Whether Numba keeps machine code of this file, made after it was last changed."""
+    """Whether Numba keeps machine code of this file: of its contents, or, in older versions, made after its change."""
+    import hashlib
+
     from cnmine import _jit
 
     pattern = f"{source.stem}.*.nbi"
@@ -135,8 +137,8 @@ def _is_compiled(source: Path) -> bool:
     else:
         found = list((source.parent / "__pycache__").glob(pattern))
         found += (_jit.user_cache_dir() / "numba").glob(f"{source.parent.name}_*/{pattern}")
-    changed = source.stat().st_mtime
-    return any(path.stat().st_mtime >= changed for path in found)
+    changed, digest = source.stat().st_mtime, hashlib.sha256(source.read_bytes()).digest()
+    return any(path.stat().st_mtime >= changed or digest in path.read_bytes() for path in found)
 
 
 def format_size(n_bytes: float) -> str:

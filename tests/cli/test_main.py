@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import os
 
 import click
 import pytest
@@ -114,6 +116,12 @@ def test_kernel_notice__cold_warm_and_without_a_place(tmp_path, monkeypatch):
     assert messages.kernel_notice() == "compiling kernels (first run only)"
     for name in messages._FIRST_KERNELS:
         ((package / name).parent / "__pycache__" / "_kernels.f-1.py311.nbi").write_text("")
+    assert messages.kernel_notice() is None
+    os.utime(package / messages._FIRST_KERNELS[0], (2**32, 2**32))
+    assert messages.kernel_notice() == "compiling kernels (first run only)"
+    for name in messages._FIRST_KERNELS:  # the same contents as when they were compiled, whatever the time
+        index = (package / name).parent / "__pycache__" / "_kernels.f-1.py311.nbi"
+        index.write_bytes(b"stamp " + hashlib.sha256(b"").digest())
     assert messages.kernel_notice() is None
     (package / "linking").mkdir()
     (package / "linking" / "_x_kernels.py").write_text("")
