@@ -232,7 +232,9 @@ def _read_lines(
             lines = (rest + data).split(b"\n")
             rest = lines.pop() if data else b""
             if not offset and not number:
-                mark = find_bom(lines[0] if lines else rest)[1]
+                encoding, mark = find_bom(lines[0] if lines else rest)
+                if mark and not encoding.startswith("utf-8"):
+                    raise CorpusError(f"{source.name}: is UTF-16; convert it first: iconv -f UTF-16 -t UTF-8")
                 if mark and lines:
                     lines[0], offset = lines[0][mark:], mark
             for line in lines:

@@ -138,6 +138,50 @@ def test_link__ccks_strings_and_nil_dropped(run, files):
     assert all(mention["kb_id"] != "NIL" for mention in mentions)
 
 
+def test_link__nested_mentions_lie_inside_of_others(run, files):
+    spans = []
+    for overlap in ("none", "nested"):
+        options = ["-m", files["sample.linker"], DATA / "sample_test.jsonl", "--overlap", overlap, "-q"]
+        rows = [json.loads(line) for line in run("link", "run", files["sample.kb"], *options).split("\n")[:-1]]
+        found = [
+            (i, m["offset"], m["offset"] + len(m["mention"])) for i, r in enumerate(rows) for m in r["mention_data"]
+        ]
+        assert found == sorted(found)
+        spans.append(set(found))
+    outer, both = spans
+    assert outer < both
+    for i, start, stop in both - outer:
+        assert any(i == j and low <= start and stop <= high for j, low, high in outer)
+
+
+def test_link__terms_without_context(invoke, run, tmp_path):
+    """Two columns of codes and terms in, labelled terms with several answers, and new terms coded."""
+    codes = {"A1": "急性上呼吸道感染", "A2": "慢性胃炎", "B1": "高血压", "B2": "二型糖尿病", "C1": "胆囊结石"}
+    (tmp_path / "codes.tsv").write_text("".join(f"{i}\t{name}\n" for i, name in codes.items()), encoding="utf-8")
+    words = {"上感": "A1", "慢胃炎": "A2", "血压高": "B1", "糖尿病": "B2", "胆结石": "C1", "高血压合并糖尿病": "B1##B2"}
+    with open(tmp_path / "terms.jsonl", "w", encoding="utf-8") as file:
+        for text, answer in [(f"{word}{i}", answer) for i in range(20) for word, answer in words.items()]:
+            mention = {"mention": text, "offset": 0, "kb_id": answer}
+            file.write(json.dumps({"text_id": text, "text": text, "mention_data": [mention]}) + "\n")
+    (tmp_path / "new.txt").write_text("血压高\n\n高血压合并糖尿病\n", encoding="utf-8")
+    kb, model, line = tmp_path / "codes.kb", tmp_path / "terms.linker", ("--mentions", "line")
+    run("kb", "build", tmp_path / "codes.tsv", "-o", kb, "--no-dict", "-q")
+    run("link", "train", kb, tmp_path / "terms.jsonl", "-o", model, *line, "-q")
+    rows = [
+        json.loads(row) for row in run("link", "run", kb, "-m", model, tmp_path / "new.txt", *line).split("\n")[:-1]
+    ]
+    answers = [[set(m["kb_id"].split("##")) for m in row["mention_data"]] for row in rows]
+    assert answers == [[{"B1"}], [], [{"B1", "B2"}]]
+    linked = run("link", "run", kb, "-m", model, tmp_path / "terms.jsonl", *line, "--candidates", "9", "-q")
+    (tmp_path / "linked.jsonl").write_text(linked, encoding="utf-8")
+    report = json.loads(run("link", "eval", tmp_path / "terms.jsonl", tmp_path / "linked.jsonl", "-f", "json"))
+    assert report["link"]["gold"] == 20 * 7
+    assert report["link"]["f1"] > 0.9
+    assert report["hits"]["candidate_recall"] == 1
+    got = invoke("link", "run", kb, "-m", model, tmp_path / "new.txt")
+    assert got.code == 2 and "--mentions line" in got.stderr
+
+
 def test_link__golden_links(files):
     lines = files["linked.jsonl"].read_text(encoding="utf-8").split("\n")[:60]
     expected = compare(GOLDEN / "linked.jsonl", "\n".join(lines) + "\n").split("\n")[:-1]

@@ -188,6 +188,11 @@ def test_read_entities__bytes_that_are_not_utf8(read):
     assert read(text, bad_bytes="replace")[0][1].names == ["\ufffd"]
 
 
+def test_read_entities__utf_16_is_named(read):
+    with pytest.raises(CorpusError, match="kb: is UTF-16; convert it first: iconv -f UTF-16"):
+        read("7\t胜利\n".encode("utf-16"))
+
+
 def test_read_entities__what_is_no_knowledge_base(read):
     with pytest.raises(CorpusError, match="no knowledge base of a known format"):
         read("胜利是一种结果\n")
