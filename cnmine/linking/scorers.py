@@ -110,6 +110,7 @@ def fit_trees(rows: np.ndarray, labels: np.ndarray, *, n_trees: int = 200, n_lea
     Its trees as arrays, so that predicting needs neither scikit-learn nor pickles.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
 
     model = HistGradientBoostingClassifier(
         max_iter=n_trees,
@@ -119,7 +120,10 @@ def fit_trees(rows: np.ndarray, labels: np.ndarray, *, n_trees: int = 200, n_lea
         l2_regularization=1.0,
         early_stopping=False,
         random_state=seed,
-    ).fit(np.ascontiguousarray(rows, np.float32), labels)
+    )
+    # The learner's own threads wait for one another by spinning: ten times the time where there is other work.
+    with threadpool_limits(1, user_api="openmp"):
+        model.fit(np.ascontiguousarray(rows, np.float32), labels)
     nodes, limits, values, roots, n_nodes = [], [], [], [], 0
     for (predictor,) in model._predictors:
         tree = predictor.nodes
