@@ -125,7 +125,7 @@ def measure_reader(path: str, text_path: str) -> None:
 
     codes = normalize(Path(text_path).read_text(encoding="utf-8"))
     Trie(*build_trie(["甲"])).match(codes)  # compiled or loaded
-    before = resident_mb()
+    before, own_before = resident_mb(), resident_mb(own=True)
     started = time.perf_counter()
     kb = open_kb(path)
     opened = time.perf_counter()
@@ -137,17 +137,19 @@ def measure_reader(path: str, text_path: str) -> None:
     lines = Path(text_path).read_text(encoding="utf-8").split("\n")
     for _ in linker.link_to_json(Record(str(i), line) for i, line in enumerate(lines)):
         pass
-    report["resident_growth_linker_mb"] = resident_mb() - before
+    report["growth_of_own_memory_after_linking_mb"] = resident_mb(own=True) - own_before
+    report["with_pages_of_the_file_mb"] = resident_mb() - before
     print(json.dumps(report))
 
 
-def resident_mb() -> float:
-    """Resident memory of this process, mapped files included; 0 where the system does not tell."""
+def resident_mb(*, own: bool = False) -> float:
+    """Memory of this process, without pages of files, which readers share, if ``own``; 0 where the system is silent."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * 4096 / 1e6
+            _, resident, shared = map(int, file.read().split()[:3])
     except OSError:
         return 0.0
+    return (resident - shared * own) * 4096 / 1e6
 
 
 def matchers(kb_path: str, names: list[str], text: str) -> Iterator[tuple[str, Callable[[], object], int]]:

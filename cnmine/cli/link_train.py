@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cnmine.linking.lines import LineModel
-    from cnmine.linking.linker import LinkerModel
+    from cnmine.linking.model import LinkerModel
     from cnmine.linking.records import Record
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,17 +14,17 @@ from cnmine.linking import _ranking_kernels as kernels
 from cnmine.linking.disambiguation import (
     Candidates,
     FeatureMaker,
-    LinkCounts,
     character_idfs,
     decision_features,
     find_candidates,
 )
 from cnmine.linking.kb import KnowledgeBase
-from cnmine.linking.mentions import SUFFIXES, MentionModel, Spans, choose_mentions, cover_mentions, find_spans
-from cnmine.linking.names import LearnedNames, Names
+from cnmine.linking.mentions import SUFFIXES, Spans, choose_mentions, cover_mentions, find_spans
+from cnmine.linking.model import LEAST_LOG_ODDS, LinkerModel
+from cnmine.linking.names import Names
 from cnmine.linking.pieces import Piece, join_lines, split_texts
 from cnmine.linking.records import NIL, Mention, Record, format_batches, format_records
-from cnmine.linking.scorers import Logistic, Trees, sigmoid
+from cnmine.linking.scorers import sigmoid
 from cnmine.linking.writing import format_arrays
 
 if TYPE_CHECKING:
@@ -32,58 +32,8 @@ if TYPE_CHECKING:
 
 MENTIONS = ("auto", "cover", "line")
 OVERLAPS = ("none", "nested")
-LEAST_LOG_ODDS = -4.0  # spans below are not looked at any further
 COMMON_LOG_FREQ = -10.0  # untrained: more frequent words are no mentions
 _PRIOR_WEIGHTS = {"prior": 1.0, "pairs": 0.15, "chars": 0.1, "near_chars": 0.1, "values": 0.5, "mentions": 0.1}
-
-
-@dataclass
-class LinkerModel:
-    """All that training learns.
-
-    Attributes
-    ----------
-    kb_digest
-        Of the knowledge base it was trained with; it fits no other.
-    names
-        Names, and entities of names, that labels know beyond the knowledge base.
-    mentions, counts, ranker
-        Scorer of spans, counts of labels, scorer of candidates.
-    found, bare, nil
-        Log odds that a span with candidates is a mention; the same without; that a mention with candidates is NIL.
-    threshold, nil_threshold
-        Log odds from which a span is a mention; probability from which it is NIL.
-    settings
-        What the model was trained with, and how it did.
-    """
-
-    kb_digest: str
-    names: LearnedNames
-    mentions: MentionModel
-    counts: LinkCounts
-    idfs: np.ndarray
-    ranker: Logistic | Trees
-    found: Logistic
-    bare: Logistic
-    nil: Logistic
-    threshold: float = 0.0
-    nil_threshold: float = 0.5
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    def judge(self, table: np.ndarray, has_any: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Log odds of a mention and probability of NIL, ``float32[r]`` and ``float64[r]``.
-
-        Parameters
-        ----------
-        table
-            From `cnmine.linking.disambiguation.decision_features`.
-        has_any
-            ``bool[r]``, whether there is a candidate; without one a mention is NIL.
-        """
-        some, gains, nil = np.flatnonzero(has_any), self.bare.score(table[:, :4]), np.ones(len(table))
-        rows = table[some]
-        gains[some], nil[some] = self.found.score(rows), sigmoid(self.nil.score(rows))
-        return gains, nil
 
 
 @dataclass
@@ -271,7 +221,9 @@ class Linker:
             threshold = 0.0
         else:
             log_odds = self.model.mentions.score(spans)
-            rows = np.flatnonzero(log_odds > LEAST_LOG_ODDS)
+            # A threshold of the user may be low enough for spans that training would never choose.
+            least = self.model.least_log_odds if options.threshold is None else LEAST_LOG_ODDS
+            rows = np.flatnonzero(log_odds >= least)
             if options.mentions == "cover":
                 rows = np.arange(len(log_odds))
             decisions = self.decide(spans, rows, log_odds[rows])

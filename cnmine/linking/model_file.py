@@ -12,8 +12,8 @@ import numpy as np
 from cnmine.errors import StoreError
 from cnmine.linking.disambiguation import FEATURES, LinkCounts
 from cnmine.linking.lines import LineModel
-from cnmine.linking.linker import LinkerModel
 from cnmine.linking.mentions import N_WEIGHTS, MentionModel
+from cnmine.linking.model import LinkerModel
 from cnmine.linking.names import LearnedNames, decode_names, encode_names
 from cnmine.linking.scorers import Logistic, Trees
 from cnmine.store.container import Store, open_store
@@ -43,7 +43,8 @@ def save_linker(
             for name in LINE_SECTIONS:
                 writer.add(f"line_{name}", getattr(model, name))
         else:
-            settings |= {"nil_threshold": model.nil_threshold, "floor": model.mentions.floor}
+            settings |= {"nil_threshold": model.nil_threshold, "least_log_odds": model.least_log_odds}
+            settings["floor"] = model.mentions.floor
             _write_parts(writer, model, settings["biases"])
         writer.add("settings", json.dumps(settings, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
 
@@ -99,6 +100,7 @@ def open_linker(path: str, *, verify: str = "small") -> LinkerModel | LineModel:
                 idfs=_sized(store, "character_idfs", np.float32, 1 << 16),
                 threshold=threshold,
                 nil_threshold=float(settings.pop("nil_threshold")),
+                least_log_odds=float(settings.pop("least_log_odds")),
                 settings=settings,
                 **scorers,
             )

@@ -29,13 +29,15 @@ from cnmine.linking.labels import (
     describe_names,
     read_block,
 )
-from cnmine.linking.linker import LEAST_LOG_ODDS, LinkerModel
 from cnmine.linking.mentions import MentionModel, Spans, choose_mentions, train_mentions
+from cnmine.linking.model import LEAST_LOG_ODDS, LinkerModel
 from cnmine.linking.names import NIL_ENTITY, Names, learn_names
 from cnmine.linking.records import Record
 from cnmine.linking.scorers import Logistic, Trees, fit_choice, fit_logistic, fit_trees
 
 MIN_FOR_TREES = 3000  # mentions with candidates, from which boosting is tried
+_LOST = 0.001  # share of the chosen mentions that may be lost to `LinkerModel.least_log_odds`
+_LOST_MARGIN = 0.5  # other texts differ
 _THRESHOLDS = np.round(np.arange(-2.0, 2.01, 0.1), 2)
 _NIL_THRESHOLDS = np.round(np.arange(0.2, 0.81, 0.05), 2)
 
@@ -230,10 +232,7 @@ class _Trainer:
         n_gold = sum(block.n_gold for block in blocks)
         best = (-1.0, 0.0, 0.5)
         for threshold in _THRESHOLDS.tolist():
-            picks = [
-                choose_mentions(Spans(b.spans.texts, b.spans.table[b.kept].copy(), b.spans.marks), gains, threshold)
-                for b, (gains, _, _, _) in zip(blocks, judged, strict=True)
-            ]
+            picks = [self._pick(b, gains, threshold) for b, (gains, _, _, _) in zip(blocks, judged, strict=True)]
             n_found = sum(map(len, picks))
             for limit in _NIL_THRESHOLDS.tolist():
                 n_right = sum(
@@ -245,6 +244,16 @@ class _Trainer:
                     best = (f, threshold, limit)
         model.threshold, model.nil_threshold = best[1:]
         model.settings["f_in_training"] = round(best[0], 4)
+        picks = [self._pick(block, gains, best[1]) for block, (gains, _, _, _) in zip(blocks, judged, strict=True)]
+        found = np.concatenate([b.log_odds[b.kept][pick] for b, pick in zip(blocks, picks, strict=True)])
+        if len(found) >= 1 / _LOST:
+            model.least_log_odds = max(LEAST_LOG_ODDS, float(np.quantile(found, _LOST)) - _LOST_MARGIN)
+
+    @staticmethod
+    def _pick(block: Block, gains: np.ndarray, threshold: float) -> np.ndarray:
+        """The kept spans that are chosen."""
+        part = Spans(block.spans.texts, block.spans.table[block.kept].copy(), block.spans.marks)
+        return choose_mentions(part, gains, threshold)
 
     def _judge(self, block: Block, model: LinkerModel) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Of every kept span: log odds, probability of NIL, whether NIL would be right, whether the best one would."""
