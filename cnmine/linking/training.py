@@ -247,7 +247,8 @@ class _Trainer:
         picks = [self._pick(block, gains, best[1]) for block, (gains, _, _, _) in zip(blocks, judged, strict=True)]
         found = np.concatenate([b.log_odds[b.kept][pick] for b, pick in zip(blocks, picks, strict=True)])
         if len(found) >= 1 / _LOST:
-            model.least_log_odds = max(LEAST_LOG_ODDS, float(np.quantile(found, _LOST)) - _LOST_MARGIN)
+            lost = float(np.quantile(found, _LOST)) - _LOST_MARGIN
+            model.least_log_odds = min(max(LEAST_LOG_ODDS, lost), 0.0)
 
     @staticmethod
     def _pick(block: Block, gains: np.ndarray, threshold: float) -> np.ndarray:

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from cnmine.errors import StoreError, UsageError
 from cnmine.io.paths import find_sources
-from cnmine.linking import pieces
+from cnmine.linking import pieces, training
 from cnmine.linking.build import build_kb
 from cnmine.linking.kb import open_kb
 from cnmine.linking.lines import train_lines
 from cnmine.linking.linker import Linker
+from cnmine.linking.model import LEAST_LOG_ODDS
 from cnmine.linking.model_file import open_linker, save_linker
 from cnmine.linking.records import Mention, Record
 from cnmine.linking.training import train_linker
@@ -192,6 +193,23 @@ def test_train_linker__labels_that_cannot_be_used(kb):
         train_linker(kb, [Record("a", "青石", [])])
     with pytest.raises(UsageError, match="folds"):
         train_linker(kb, texts, folds=1)
+
+
+def test_train_linker__spans_without_a_chance_are_not_looked_at(kb, model, monkeypatch):
+    assert model.least_log_odds == LEAST_LOG_ODDS  # too few were chosen to tell
+    monkeypatch.setattr(training, "_LOST", 0.05)
+    bounded = train_linker(kb, training_texts())
+    assert LEAST_LOG_ODDS < bounded.least_log_odds <= 0
+    linker, looked_at = Linker(kb, bounded), []
+    monkeypatch.setattr(linker, "decide", lambda *args, decide=linker.decide: looked_at.append(args[2]) or decide(*args))
+    records = [Record("a", record.text) for record in [*training_texts(), labelled("走过青石和白塘镇，什么都没有")]]
+    found, expected = ([links(record) for record in which.link(records)] for which in (linker, Linker(kb, model)))
+    assert found[:-1] == expected[:-1]
+    bounded.least_log_odds = float(np.median(looked_at.pop()))
+    list(linker.link(records))
+    assert looked_at[0].min() >= bounded.least_log_odds
+    list(linker.link(records, threshold=0.0))  # the user may want more than training would choose
+    assert len(looked_at[1]) > len(looked_at[0]) and looked_at[1].min() < bounded.least_log_odds
 
 
 def test_train_linker__dev_decides_on_thresholds(kb):
