@@ -201,7 +201,9 @@ def test_train_linker__spans_without_a_chance_are_not_looked_at(kb, model, monke
     bounded = train_linker(kb, training_texts())
     assert LEAST_LOG_ODDS < bounded.least_log_odds <= 0
     linker, looked_at = Linker(kb, bounded), []
-    monkeypatch.setattr(linker, "decide", lambda *args, decide=linker.decide: looked_at.append(args[2]) or decide(*args))
+    monkeypatch.setattr(
+        linker, "decide", lambda *args, decide=linker.decide: looked_at.append(args[2]) or decide(*args)
+    )
     records = [Record("a", record.text) for record in [*training_texts(), labelled("走过青石和白塘镇，什么都没有")]]
     found, expected = ([links(record) for record in which.link(records)] for which in (linker, Linker(kb, model)))
     assert found[:-1] == expected[:-1]
