@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from cnmine.linking.kb import KnowledgeBase
 from cnmine.linking.mentions import SUFFIXES, Spans, choose_mentions, cover_mentions, find_spans
 from cnmine.linking.model import LEAST_LOG_ODDS, LinkerModel
 from cnmine.linking.names import Names
-from cnmine.linking.pieces import Piece, join_lines, split_texts
+from cnmine.linking.pieces import Piece, cut_batch, join_lines, split_texts
 from cnmine.linking.records import NIL, Mention, Record, format_batches, format_records
 from cnmine.linking.scorers import sigmoid
 from cnmine.linking.writing import format_arrays
@@ -127,7 +127,7 @@ class Linker:
             return self._link_lines(records, options, threads)
 
         def run(batch: list[Piece]) -> list[Record]:
-            return self._records(*self._link_batch(batch, options), options)
+            return self._records(self._link_batch(batch, options))
 
         return (record for batch in map_ordered(run, split_texts(records), threads=threads) for record in batch)
 
@@ -163,9 +163,9 @@ class Linker:
             return format_batches(self._link_lines(records, options, threads), ccks=ccks)
 
         def run(batch: list[Piece]) -> bytes:
-            linked, decisions = self._link_batch(batch, options)
+            linked = self._link_batch(batch, options)
             if n_candidates and not ccks:
-                return format_records(self._records(linked, decisions, options))
+                return format_records(self._records(linked))
             arrays = linked.firsts, linked.mentions, linked.scores
             return format_arrays(linked.records, *arrays, self.kb.entity_ids, ccks=ccks)
 
@@ -211,7 +211,24 @@ class Linker:
         gains, nil = self.model.judge(table, best >= 0)
         return Decisions(candidates, scores, best, gains, nil)
 
-    def _link_batch(self, batch: list[Piece], options: _Options) -> tuple[_Linked, Decisions]:
+    def _link_batch(self, batch: list[Piece], options: _Options) -> _Linked:
+        """Links pieces of whole texts, some at a time."""
+        parts, first, owners = [], 0, []
+        for pieces in cut_batch(batch):
+            parts.append(self._link_pieces(pieces, options))
+            owners.append(parts[-1].owners + first)
+            first += len(pieces)
+        first_pieces = [i for i, piece in enumerate(batch) if piece.offset == 0]  # of each text
+        firsts = np.searchsorted(np.concatenate(owners), [*first_pieces, len(batch)])
+        return _Linked(
+            [batch[i].record for i in first_pieces],
+            firsts,
+            np.concatenate([part.mentions for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            [listed for part in parts for listed in part.listed],
+        )
+
+    def _link_pieces(self, batch: list[Piece], options: _Options) -> _Found:
         codes, starts = join_lines([piece.text for piece in batch])
         names = self._names
         is_name = None if self.model is None else names.is_name
@@ -231,7 +248,7 @@ class Linker:
         if options.threshold is not None:
             threshold = float(np.log(max(options.threshold, 1e-9) / max(1 - options.threshold, 1e-9)))
         chosen = self._choose(spans, decisions, threshold, options)
-        return self._gather(batch, starts, spans, decisions, chosen, options), decisions
+        return self._gather(batch, starts, spans, decisions, chosen, options)
 
     def _choose(self, spans: Spans, decisions: Decisions, threshold: float, options: _Options) -> np.ndarray:
         """Numbers of rows, ascending."""
@@ -274,8 +291,8 @@ class Linker:
         decisions: Decisions,
         chosen: np.ndarray,
         options: _Options,
-    ) -> _Linked:
-        """What is given out of a batch."""
+    ) -> _Found:
+        """What is given out of the chosen spans."""
         candidates = decisions.candidates
         best = decisions.best[chosen]
         nil = decisions.nil[chosen]
@@ -295,18 +312,17 @@ class Linker:
             kept &= sure >= options.threshold
         is_nil, sure, chosen, best, owners = is_nil[kept], sure[kept], chosen[kept], best[kept], owners[kept]
         numbers = np.where(is_nil, -1, np.append(candidates.entities, -1)[best])
-        first_pieces = np.flatnonzero(frame[:, 2] == 0)  # of each text
-        firsts = np.append(np.searchsorted(owners, first_pieces), len(owners))
         mentions = np.stack([offsets[kept] + frame[owners, 2], lengths[kept], numbers], axis=1)
-        return _Linked([batch[i].record for i in first_pieces.tolist()], firsts, mentions, sure, chosen)
+        listed = []
+        if options.n_candidates:
+            listed = [self._list(decisions, row, options.n_candidates) for row in chosen.tolist()]
+        return _Found(owners, mentions, sure, listed)
 
-    def _records(self, linked: _Linked, decisions: Decisions, options: _Options) -> list[Record]:
+    def _records(self, linked: _Linked) -> list[Record]:
         """The texts of a batch with their mentions."""
         names = {number: self.kb.entity_id(number) for number in set(linked.mentions[:, 2].tolist()) - {-1}} | {-1: NIL}
         firsts, mentions, scores = linked.firsts.tolist(), linked.mentions.tolist(), linked.scores.tolist()
-        listed: list[list[tuple[str, float]] | None] = [None] * len(mentions)
-        if options.n_candidates:
-            listed = [self._list(decisions, row, options.n_candidates) for row in linked.rows.tolist()]
+        listed: Sequence[list[tuple[str, float]] | None] = linked.listed or [None] * len(mentions)
         records = []
         for i, record in enumerate(linked.records):
             found = []
@@ -328,14 +344,24 @@ class Linker:
 
 
 @dataclass(frozen=True)
+class _Found:
+    """Mentions: the number of the piece of each, then as in `_Linked`."""
+
+    owners: np.ndarray
+    mentions: np.ndarray
+    scores: np.ndarray
+    listed: list[list[tuple[str, float]]]
+
+
+@dataclass(frozen=True)
 class _Linked:
-    """Texts and their mentions: see `cnmine.linking.writing.format_arrays`; and the row of each mention."""
+    """Texts and their mentions: see `cnmine.linking.writing.format_arrays`; candidates of each, if asked for."""
 
     records: list[Record]
     firsts: np.ndarray
     mentions: np.ndarray
     scores: np.ndarray
-    rows: np.ndarray
+    listed: list[list[tuple[str, float]]]
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,16 @@ def split_texts(records: Iterable[Record]) -> Iterator[list[Piece]]:
         yield batch
 
 
+def cut_batch(batch: list[Piece]) -> Iterator[list[Piece]]:
+    """A batch, some pieces at a time: one long text needs no more memory for its links than many short ones."""
+    first = n_codes = 0
+    for i, piece in enumerate(batch, start=1):
+        n_codes += len(piece.text) + 1
+        if n_codes >= 2 * BATCH_CODES or i == len(batch):
+            yield batch[first:i]
+            first, n_codes = i, 0
+
+
 def _split(record: Record) -> Iterator[Piece]:
     text, cut = record.text, 0
     while cut < len(text):

@@ -105,6 +105,19 @@ def test_link__same_however_a_long_text_is_cut(kb, model, monkeypatch):
     np.testing.assert_allclose([m.score for m in cut.mentions], [m.score for m in whole.mentions], atol=1e-6)
 
 
+def test_link__pieces_of_a_text_are_linked_some_at_a_time(kb, model, monkeypatch):
+    text = "。".join([ROCK.format("青石"), BAND.format("青石"), "从白塘出发，听陆小满唱歌", "商店里没有东西"] * 60)
+    records = [Record("a", "青石"), Record("b", text), Record("c", ""), Record("d", text[:500])]
+    monkeypatch.setattr(pieces, "MAX_LINE", 300)
+    linker = Linker(kb, model)
+    whole, lines = list(linker.link(records, n_candidates=2)), b"".join(linker.link_to_json(records))
+    monkeypatch.setattr(pieces, "BATCH_CODES", 400)
+    parts = [len(part) for batch in pieces.split_texts(records) for part in pieces.cut_batch(batch)]
+    assert len(parts) > 4 and max(parts) < 5
+    assert list(linker.link(records, n_candidates=2)) == whole
+    assert b"".join(linker.link_to_json(records)) == lines
+
+
 def test_link__without_a_model_ranks_by_the_text(kb):
     texts = [Record("a", "《青石》" + BAND[2:]), Record("b", "陆小满，白塘镇")]
     found = [links(record) for record in Linker(kb).link(texts)]
