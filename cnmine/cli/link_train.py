@@ -70,7 +70,7 @@ def command(
     places are learned. Names, and entities of names, that KB does not have are learned if they are marked three times
     or more; they become part of the model, not of KB. --dict tells the parts of speech of words.
 
-    Cost: some seconds for thousands of texts and 20 bytes for each name; with --mentions line some minutes.
+    Cost: some seconds for thousands of texts and 20 bytes for each name; with --mentions line half a minute.
 
     \b
     Examples:
