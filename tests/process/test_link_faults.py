@@ -1,11 +1,14 @@
-"""Linking on full disks, in closed pipes, interrupted and killed: a clear message, the old file, nothing left about."""
+"""Linking from large sources, on full disks, in closed pipes, interrupted and killed: a clear message, the old file, nothing left about."""
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import random
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -47,6 +50,37 @@ def fill(args, made):
     """Arguments with the files in the places of their names."""
     found = dict(zip(("KB", "MODEL", "LINKED"), made, strict=True))
     return [found.get(arg, arg) for arg in args]
+
+
+# Large sources
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory as Linux has them")
+def test_kb_build__streams_a_dump(start, tmp_path):
+    """250 MB of items that are not kept, in less memory than they are long."""
+    import resource
+
+    labels = {f"l{i}": {"language": f"l{i}", "value": f"name {i} of an item"} for i in range(20)}
+    labels["zh"] = {"language": "zh", "value": "某物"}
+    kept = {"type": "item", "id": "Q1", "labels": labels, "claims": {"P31": [claim("Q5")]}}
+    with gzip.open(tmp_path / "dump.json.gz", "wt", encoding="utf-8", compresslevel=1) as file:
+        file.write("[\n" + json.dumps(kept))
+        other = json.dumps(kept | {"id": "Q1%06d", "claims": {"P31": [claim("Q7")]}})
+        n_bytes = sum(file.write(",\n" + other % i) for i in range(175_000))
+        file.write("\n]\n")
+    limit = 220 << 20
+    assert n_bytes > limit
+    args = ("kb", "build", tmp_path / "dump.json.gz", "-o", tmp_path / "kb", "--claim", "P31=Q5", "--no-dict", "-q")
+    limited = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))}
+    code, _, err = finish(start(*args, env={"OPENBLAS_NUM_THREADS": "1"}, **limited))
+    assert code == 0, err
+    with open_kb(str(tmp_path / "kb")) as kb:
+        assert kb.n_entities == 1
+
+
+def claim(target):
+    value = {"type": "wikibase-entityid", "value": {"id": target}}
+    return {"mainsnak": {"snaktype": "value", "datavalue": value}, "rank": "normal"}
 
 
 # Full disks
