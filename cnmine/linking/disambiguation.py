@@ -54,6 +54,8 @@ DECISION_FEATURES = [
     "label_count",
     "is_title",
 ]
+# Weights of features where labels say nothing else, and of the logarithm of the prior.
+RULE_WEIGHTS = {"prior": 1.0, "pairs": 0.15, "chars": 0.1, "near_chars": 0.1, "values": 0.5, "mentions": 0.1}
 _DECISION_COLUMNS = [FEATURES.index(name) for name in DECISION_FEATURES]
 _IDF_SAMPLE = 5000  # entities whose characters are counted
 

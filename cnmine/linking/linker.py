@@ -12,6 +12,7 @@ from cnmine._parallel import map_ordered
 from cnmine.errors import StoreError, UsageError
 from cnmine.linking import _ranking_kernels as kernels
 from cnmine.linking.disambiguation import (
+    RULE_WEIGHTS,
     Candidates,
     FeatureMaker,
     character_idfs,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 MENTIONS = ("auto", "cover", "line")
 OVERLAPS = ("none", "nested")
 COMMON_LOG_FREQ = -10.0  # untrained: more frequent words are no mentions
-_PRIOR_WEIGHTS = {"prior": 1.0, "pairs": 0.15, "chars": 0.1, "near_chars": 0.1, "values": 0.5, "mentions": 0.1}
 
 
 @dataclass
@@ -276,7 +276,7 @@ class Linker:
         rows = np.flatnonzero(self._names.is_name[keys] & (titled | (is_cut & is_rare & is_long) | takes_all))
         candidates = find_candidates(self._names, spans, rows)
         overlap = self._maker.overlaps(spans, candidates)
-        weights = np.array([_PRIOR_WEIGHTS[name] for name in ("pairs", "chars", "near_chars", "values", "mentions")])
+        weights = np.array([RULE_WEIGHTS[name] for name in ("pairs", "chars", "near_chars", "values", "mentions")])
         scores = np.log(candidates.priors + 1e-6) + overlap[:, :5] @ weights.astype(np.float32)
         best, seconds = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
         kernels.pick_best(candidates.offsets, scores.astype(np.float32), best, seconds)

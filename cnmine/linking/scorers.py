@@ -46,7 +46,13 @@ def fit_logistic(rows: np.ndarray, labels: np.ndarray, *, penalty: float = 10.0,
 
 
 def fit_choice(
-    rows: np.ndarray, offsets: np.ndarray, chosen: np.ndarray, *, penalty: float = 5.0, n_steps: int = 30
+    rows: np.ndarray,
+    offsets: np.ndarray,
+    chosen: np.ndarray,
+    *,
+    guess: np.ndarray | None = None,
+    penalty: float = 5.0,
+    n_steps: int = 30,
 ) -> Logistic:
     """Conditional logistic regression: which candidate of each mention is chosen.
 
@@ -56,17 +62,20 @@ def fit_choice(
         Features of candidates, and where those of each mention begin; no mention without one.
     chosen
         ``int64[r]``, the candidate that is right for each mention.
+    guess
+        Weights to which the penalty draws, per unit of each feature; 0 by default.
     """
     means, scales = _standardize(rows)
     x, starts, sizes = (rows - means) / scales, offsets[:-1], np.diff(offsets)
-    weights = np.zeros(x.shape[1])
+    center = np.zeros(x.shape[1]) if guess is None else guess * scales
+    weights = center.copy()
     for _ in range(n_steps):
         scores = x @ weights
         scores -= np.repeat(np.maximum.reduceat(scores, starts), sizes)
         shares = np.exp(scores)
         shares /= np.repeat(np.add.reduceat(shares, starts), sizes)
         expected = np.add.reduceat(x * shares[:, None], starts)
-        slope = (expected - x[chosen]).sum(axis=0) + penalty * weights
+        slope = (expected - x[chosen]).sum(axis=0) + penalty * (weights - center)
         curve = (x * shares[:, None]).T @ x - expected.T @ expected + penalty * np.eye(len(weights))
         step = np.linalg.solve(curve, slope)
         weights -= step

@@ -11,6 +11,7 @@ from cnmine import __version__
 from cnmine.errors import UsageError
 from cnmine.linking.disambiguation import (
     FEATURES,
+    RULE_WEIGHTS,
     FeatureMaker,
     LinkCounts,
     character_idfs,
@@ -293,11 +294,14 @@ def _join(choices: Sequence[tuple]) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def _fit_logistic(choices: Sequence[tuple]) -> Logistic:
+    """Few labels leave the weights near those of the rules; none leaves them there."""
     rows, offsets, chosen = _join(choices)
+    guess = np.zeros(len(FEATURES))
+    for name, weight in RULE_WEIGHTS.items():
+        guess[FEATURES.index("label_prior" if name == "prior" else name)] = weight
     if not len(chosen):
-        n = len(FEATURES)
-        return Logistic(np.zeros(n), np.ones(n), np.eye(n)[FEATURES.index("prior")])
-    return fit_choice(rows, offsets, chosen)
+        return Logistic(np.zeros(len(guess)), np.ones(len(guess)), guess)
+    return fit_choice(rows, offsets, chosen, guess=guess)
 
 
 def _fit_trees(choices: Sequence[tuple]) -> Trees:

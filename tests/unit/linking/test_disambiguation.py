@@ -159,6 +159,15 @@ def test_fit_choice__learns_which_is_chosen():
     assert np.mean(np.array(right) == chosen) > 0.95
 
 
+def test_fit_choice__stays_near_the_guess_where_rows_are_few():
+    rows, offsets, chosen = np.array([[1.0, 5.0], [0.0, 3.0]]), np.array([0, 2]), np.array([0])
+    guess = np.array([0.5, -0.25])
+    model = scorers.fit_choice(rows, offsets, chosen, guess=guess, penalty=1e6)
+    npt.assert_allclose(model.weights / model.scales, guess, atol=1e-4)
+    free = scorers.fit_choice(rows, offsets, chosen, penalty=1e6)
+    npt.assert_allclose(free.weights, 0, atol=1e-4)
+
+
 def test_fit_trees__predicts_what_scikit_learn_does():
     from sklearn.ensemble import HistGradientBoostingClassifier
 
