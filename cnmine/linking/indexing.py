@@ -307,7 +307,7 @@ class TextIndexer:
         self._bigrams.append(rows, keys, n_rows)
         self._tfs.append(np.minimum(counts, 255).astype(np.uint8))
         self._lengths.append(np.bincount(owners[places], minlength=n_rows))
-        np.add.at(self._doc_freqs, bigram_slots(keys, MAX_SLOT_BITS), 1)
+        np.add.at(self._doc_freqs, bigram_slots(keys, MAX_SLOT_BITS), np.int32(1))  # of another type: 25 times as slow
         self._find_mentions(codes, owners, batch.start, n_rows)
         self._find_values(batch, n_rows)
         self._figures["n_attributes"].append(np.minimum(np.frombuffer(batch.n_attributes, np.int32), 0xFFFF))
@@ -324,7 +324,7 @@ class TextIndexer:
         found = found[~np.isin(found, self._own[low:high], assume_unique=True)]
         keys = found.astype(np.uint32)
         self._mentions.append((found >> np.uint64(32)).astype(np.int64) - first, keys, n_rows)
-        np.add.at(self._n_mentions, keys, 1)
+        np.add.at(self._n_mentions, keys, np.int32(1))
 
     def _find_values(self, batch: TextBatch, n_rows: int) -> None:
         sizes = np.array([len(value) for value in batch.values], np.int64)
