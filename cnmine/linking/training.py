@@ -39,6 +39,7 @@ from cnmine.linking.scorers import Logistic, Trees, fit_choice, fit_logistic, fi
 MIN_FOR_TREES = 3000  # mentions with candidates, from which boosting is tried
 _LOST = 0.001  # share of the chosen mentions that may be lost to `LinkerModel.least_log_odds`
 _LOST_MARGIN = 0.5  # other texts differ
+MAX_DIVISIONS, TEXTS_PREDICTED = 3, 6000  # predictions for as many texts are enough
 _THRESHOLDS = np.round(np.arange(-2.0, 2.01, 0.1), 2)
 _NIL_THRESHOLDS = np.round(np.arange(0.2, 0.81, 0.05), 2)
 
@@ -88,19 +89,20 @@ def train_linker(
     on_step("finding names")
     reader = LabelReader(kb)
     labelled = reader.read(records)
-    parts = np.random.default_rng(seed).permutation(len(labelled)) % folds
-    trainer = _Trainer(
-        kb, seed, dictionary, [[labelled[i] for i in np.flatnonzero(parts == part).tolist()] for part in range(folds)]
-    )
-    whole = trainer.read_all()
+    trainer = _Trainer(kb, seed, dictionary)
+    source = np.random.default_rng(seed)
+    n_divisions = _count_divisions(len(labelled))
+    divisions = [_Folds(kb, labelled, source.permutation(len(labelled)) % folds) for _ in range(n_divisions)]
+    whole = divisions[0].read()
     held_out = reader.read(dev) if dev is not None else None
     reader.report(whole, on_notice)
     if not sum(len(block.rows) for block in whole):
         raise UsageError("there is no labelled mention to learn from; check mention_data, and offsets of its mentions")
     on_step("learning mentions")
-    blocks = [trainer.predict_fold(part, whole) for part in range(folds)]
+    predicted = [trainer.predict_folds(division) for division in divisions]
+    blocks = [block for division in predicted for block in division]
     on_step("learning links")
-    ranker = trainer.fit_ranker(blocks)
+    ranker = trainer.fit_ranker(predicted)
     on_step("learning decisions")
     model = trainer.fit_decisions(blocks, whole, ranker)
     if held_out is not None:
@@ -114,36 +116,50 @@ def train_linker(
     return model
 
 
-class _Trainer:
-    """Holds what all phases need; ``folds`` are the labelled texts."""
+def _count_divisions(n_texts: int) -> int:
+    """How many times texts are divided into folds: fewer of them are predicted more often, and evenly."""
+    return max(1, min(MAX_DIVISIONS, TEXTS_PREDICTED // max(1, n_texts)))
 
-    def __init__(
-        self, kb: KnowledgeBase, seed: int, dictionary: Sequence[str], folds: Sequence[Sequence[LabeledText]]
-    ) -> None:
-        self.kb, self.seed, self.folds = kb, seed, folds
+
+class _Folds:
+    """Labelled texts divided into parts, and the names that the labels of each part teach."""
+
+    def __init__(self, kb: KnowledgeBase, labelled: Sequence[LabeledText], parts: np.ndarray) -> None:
+        self.kb = kb
+        self.texts = [
+            [labelled[i] for i in np.flatnonzero(parts == part).tolist()] for part in range(parts.max(initial=0) + 1)
+        ]
+        self.labels = [count_names(texts) for texts in self.texts]
+
+    def read(self, left_out: int | None = None) -> list[Block]:
+        """The blocks of all parts, with the names that the labels of all of them teach, or of all but one."""
+        counts = sum((labels for i, labels in enumerate(self.labels) if i != left_out), Counter())
+        names = Names(self.kb, learn_names(self.kb, counts))
+        firsts = np.cumsum([0, *map(len, self.texts)]).tolist()
+        return [read_block(texts, names, first) for texts, first in zip(self.texts, firsts, strict=False)]
+
+
+class _Trainer:
+    """Holds what all phases need."""
+
+    def __init__(self, kb: KnowledgeBase, seed: int, dictionary: Sequence[str]) -> None:
+        self.kb, self.seed = kb, seed
         self.idfs = character_idfs(kb)
         self.maker = FeatureMaker(kb, self.idfs)
         self.keys = describe_names(kb, self.maker.kinds, dictionary)
-        self.labels = [count_names(fold) for fold in folds]
 
-    def read_all(self, left_out: int | None = None) -> list[Block]:
-        """The blocks of all folds, with the names that the labels of all of them know, or of all but one."""
-        counts = sum((part for i, part in enumerate(self.labels) if i != left_out), Counter())
-        names = Names(self.kb, learn_names(self.kb, counts))
-        firsts = np.cumsum([0, *map(len, self.folds)]).tolist()
-        return [read_block(fold, names, first) for fold, first in zip(self.folds, firsts, strict=False)]
-
-    def predict_fold(self, part: int, whole: Sequence[Block]) -> Block:
-        """Predict the texts of a fold with what the others teach; where no names are learned ``whole`` will do."""
-        blocks = self.read_all(part) if self.learns_names(whole) else whole
-        others = [block for i, block in enumerate(blocks) if i != part]
-        self.predict(blocks[part], self.fit_mentions(others), self.count(others))
-        return blocks[part]
-
-    @staticmethod
-    def learns_names(blocks: Sequence[Block]) -> bool:
-        learned = blocks[0].names.learned
-        return bool(learned.texts or len(learned.pairs))
+    def predict_folds(self, folds: _Folds) -> list[Block]:
+        """Predict the texts of each part with what the others teach."""
+        whole = folds.read()
+        learned = whole[0].names.learned
+        blocks = []
+        for part in range(len(whole)):
+            # Where no names are learned, all parts are read alike.
+            read = folds.read(part) if learned.texts or len(learned.pairs) else whole
+            others = [block for i, block in enumerate(read) if i != part]
+            self.predict(read[part], self.fit_mentions(others), self.count(others))
+            blocks.append(read[part])
+        return blocks
 
     def fit_mentions(self, blocks: Sequence[Block]) -> MentionModel:
         """Train the scorer of spans."""
@@ -175,24 +191,30 @@ class _Trainer:
         near = np.concatenate(grams), np.concatenate(sizes)
         return count_links(np.concatenate(keys), np.concatenate(entities), self.maker.kinds, self.maker.n_kinds, near)
 
-    def fit_ranker(self, blocks: Sequence[Block]) -> Logistic | Trees:
-        """Rank every block by a ranker of the others; return that of all blocks, of the kind that ranks better."""
-        choices = [_choices(block) for block in blocks]
+    def fit_ranker(self, divisions: Sequence[Sequence[Block]]) -> Logistic | Trees:
+        """Rank every block by a ranker of the others of its division.
+
+        Returns
+        -------
+        The ranker of all blocks, of the kind that ranks better.
+        """
+        choices = [[_choices(block) for block in blocks] for blocks in divisions]
         fits: list[Callable[[Sequence[tuple]], Logistic | Trees]] = [_fit_logistic]
-        if sum(len(chosen) for _, _, chosen in choices) >= MIN_FOR_TREES:
+        if sum(len(chosen) for _, _, chosen in choices[0]) >= MIN_FOR_TREES:
             fits.append(_fit_trees)
         best, best_right = fits[0], -1
         for fit in fits:
             scores, n_right = [], 0
-            for i, block in enumerate(blocks):
-                ranker = fit([choice for j, choice in enumerate(choices) if j != i])
-                scores.append(ranker.score(block.features))
-                n_right += _count_right(scores[-1], block)
+            for blocks, parts in zip(divisions, choices, strict=True):
+                for i, block in enumerate(blocks):
+                    ranker = fit([choice for j, choice in enumerate(parts) if j != i])
+                    scores.append(ranker.score(block.features))
+                    n_right += _count_right(scores[-1], block)
             if n_right > best_right:
                 best, best_right = fit, n_right
-                for block, found in zip(blocks, scores, strict=True):
+                for block, found in zip((block for blocks in divisions for block in blocks), scores, strict=True):
                     block.scores = found
-        return best(choices)
+        return best([choice for parts in choices for choice in parts])
 
     def fit_decisions(self, blocks: Sequence[Block], whole: Sequence[Block], ranker: Logistic | Trees) -> LinkerModel:
         """Learn from the predictions for all blocks when to link, and when to NIL; return the model of all texts."""
