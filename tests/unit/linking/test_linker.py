@@ -19,7 +19,7 @@ from cnmine.linking.linker import Linker
 from cnmine.linking.model import LEAST_LOG_ODDS
 from cnmine.linking.model_file import open_linker, save_linker
 from cnmine.linking.records import Mention, Record
-from cnmine.linking.training import train_linker
+from cnmine.linking.training import find_summit, train_linker
 
 ENTITIES = [
     ("1", "青石", ["青石"], "岩石", "坚硬的石材，可以铺路、刻碑。"),
@@ -230,6 +230,15 @@ def test_train_linker__spans_without_a_chance_are_not_looked_at(kb, model, monke
 def test_train_linker__dev_decides_on_thresholds(kb):
     model = train_linker(kb, training_texts(), dev=training_texts()[:12])
     assert model.settings["f_in_training"] > 0.9
+
+
+def test_find_summit__a_broad_back_beats_a_lone_peak():
+    figures = np.zeros((12, 6))
+    figures[1, 0] = 1.0  # luck
+    figures[7:10, 3:6] = 0.8
+    assert find_summit(figures, (1, 1)) == (8, 4)
+    assert find_summit(figures, (0, 0)) == (1, 0)
+    assert find_summit(np.ones((3, 2)), (5, 2)) == (0, 0)
 
 
 @given(st.text("天地人。\n", max_size=80), st.integers(5, 20))
