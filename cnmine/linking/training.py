@@ -84,7 +84,8 @@ def train_linker(
     Notes
     -----
     Memory: some hundred bytes for each key that occurs in the texts, and 20 for each key of the knowledge base. Time:
-    linear in the texts, with ``folds`` trainings for each division and one more; seconds for thousands of texts. Same input, same model.
+    linear in the texts, with ``folds`` trainings for each division and one more; seconds for thousands of texts. Same
+    input, same model.
     """
     if folds < 2:
         raise UsageError(f"folds is {folds}; give 2 or more")
