@@ -4,11 +4,11 @@ from cnmine._jit import kernel
 
 
 @kernel
-def spell_rows(rows, orders, parents, last_units, units):  # i8[m], u1[n], i4[n], u2[n], u2[m, max_order]
+def spell_rows(rows, orders, parents, last_units, units):  # i8[m], u1[m], i4[n], u2[n], u2[m, max_order]
     """Write the unit ids of every row of ``rows``."""
     for i in range(rows.shape[0]):
         row = rows[i]
-        for j in range(orders[row] - 1, -1, -1):
+        for j in range(orders[i] - 1, -1, -1):
             units[i, j] = last_units[row]
             row = parents[row]
 
@@ -35,17 +35,6 @@ def link_suffixes(start, stop, parents, last_units, offsets, suffixes):  # i8, i
     """Write the suffix rows of the rows ``start:stop`` of one order; lower orders are done already."""
     for row in range(start, stop):
         suffixes[row] = child_of(suffixes[parents[row]], last_units[row], last_units, offsets)
-
-
-@kernel
-def number_rows(units, shard_of_unit, bases, deepest, rows):  # u2[n], u1[65536], i8[s, 8], u4[n], i4[n]
-    """Turn (order << 29 | row within shard and order) into rows of the whole table, -1 where there is none."""
-    for i in range(units.shape[0]):
-        shard = shard_of_unit[units[i]]
-        if shard == 255:
-            rows[i] = -1
-        else:
-            rows[i] = bases[shard, deepest[i] >> 29] + (deepest[i] & 0x1FFFFFFF)
 
 
 @kernel

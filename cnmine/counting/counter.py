@@ -1,10 +1,10 @@
-"""Unit ids → table of n-grams, by refining groups of positions one unit at a time.
+"""Unit ids → table of n-grams, by refining groups of places one unit at a time.
 
-All positions that share an n-gram form a group. Sorting a group by (next unit, position) splits it
+All places that share an n-gram form a group. Sorting a group by (next unit, place) splits it
 into the groups of order n + 1 and shows its right neighbours at once; sorting it by the unit before
-shows the left ones. The position rides along inside the sort key, so NumPy's SIMD sort does all the
+shows the left ones. The place rides along inside the sort key, so NumPy's SIMD sort does all the
 moving. A group below ``min_count`` is dropped as soon as its count is known, so the work shrinks with
-every order.
+every order. What is in memory at a time is a part of the places, with their windows; see `shards`.
 """
 
 from __future__ import annotations
@@ -14,19 +14,23 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cnmine._memory import release_pages
 from cnmine._parallel import map_ordered
+from cnmine._space import MEMORY, Space
 from cnmine.counting import _kernels as kernels
-from cnmine.counting import _trie_kernels as trie_kernels
-from cnmine.counting.table import NgramTable, child_offsets, suffix_rows
+from cnmine.counting.shards import Shard, Shards, count_units, plan_shards
+from cnmine.counting.table import NO_ROW, NgramTable, child_offsets, suffix_rows
 from cnmine.dtypes import N_BOUNDARIES, N_NEIGHBOUR_TALLIES
 from cnmine.errors import ResourceError, UsageError
 
-MAX_ORDER = 7  # three bits of the code of a position's deepest n-gram
-MAX_POSITIONS = 1 << 32
+MAX_ORDER = 7  # three bits of the code of the deepest n-gram of a place
+MAX_POSITIONS = 1 << 32  # the tallies of an n-gram are 32 bits wide
 BATCH_POSITIONS = 1 << 17  # keys of one sort: 1 MiB, so that it stays in the second-level cache
 BATCH_GROUPS = 1 << 16  # a group's number within a batch has 16 bits in the key
-MAX_SHARDS = 255  # 255 itself marks units that are not counted
-SHARD_POSITIONS = 1 << 18
+PART_POSITIONS = 1 << 23  # of a part where memory does not matter …
+USUAL_PARTS = 16  # … but no more passes over the text than this
+BYTES_PER_POSITION = 60  # of a part: window, place, key and what else its sort takes
+MIN_PART_POSITIONS = 1 << 16
 
 
 @dataclass
@@ -48,6 +52,37 @@ class _Level:
         self.left_spreads = np.zeros(n)
         self.right_spreads = np.zeros(n)
 
+    def tally(self, beside: tuple[np.ndarray, np.ndarray]) -> None:
+        """Fill in the neighbours of the one n-gram that there is, from their counts."""
+        self.left_spreads[0] = kernels.tally_counts(beside[0], kernels.OPENING, self.left)
+        self.right_spreads[0] = kernels.tally_counts(beside[1], kernels.CLOSING, self.right)
+
+
+# The columns of a level, which become those of the table.
+COLUMNS = {
+    "parents": (np.int32, ()),
+    "last_units": (np.uint16, ()),
+    "counts": (np.int64, ()),
+    "left": (np.uint32, (N_NEIGHBOUR_TALLIES,)),
+    "right": (np.uint32, (N_NEIGHBOUR_TALLIES,)),
+    "left_spreads": (np.float64, ()),
+    "right_spreads": (np.float64, ()),
+}
+WHAT = "the table of n-grams"
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A level that waits for the end of the others."""
+
+    n_rows: int
+    columns: dict[str, Callable[[], np.ndarray]]
+
+    @classmethod
+    def keep(cls, level: _Level, space: Space) -> _Kept:
+        columns = {name: space.put_aside(getattr(level, name), WHAT) for name in COLUMNS}
+        return cls(len(level.counts), columns)
+
 
 def count_ngrams(
     units: np.ndarray,
@@ -55,6 +90,8 @@ def count_ngrams(
     max_order: int = 6,
     min_count: int = 5,
     threads: int = 1,
+    budget_bytes: int | None = None,
+    space: Space = MEMORY,
     on_progress: Callable[[int], None] = lambda n: None,
 ) -> NgramTable:
     """Count all n-grams of a corpus exactly, with the neighbours of each.
@@ -63,13 +100,18 @@ def count_ngrams(
     ----------
     units
         ``uint16[n]``; unit ids, ids below 4 are boundaries. Must start with a boundary and end with at
-        least ``max_order + 1`` of them.
+        least ``max_order + 1`` of them. May be mapped from a file.
     max_order
         Longest n-gram, 1 … 7.
     min_count
         n-grams below it are left out of the table. Their occurrences still count as neighbours.
     threads
         Worker threads; the result does not depend on it.
+    budget_bytes
+        Memory for what is being counted, besides ``units``, the table and 4 bytes a unit that ``space`` holds; the
+        result does not depend on it. None for what is fastest, some 500 MB for a large text.
+    space
+        Where the table is put.
     on_progress
         Called with the number of positions finished since the last call; ``len(units)`` in all.
 
@@ -82,39 +124,33 @@ def count_ngrams(
     UsageError
         If ``max_order`` or ``min_count`` is out of range or ``units`` lacks its boundaries.
     ResourceError
-        If the corpus has 2³² units or more.
+        If the corpus has 2³² units or more, or the table 2³¹ rows.
 
     Notes
     -----
     Time: one SIMD sort of a 64-bit and one of a 32-bit key for every position and order at which its
-    n-gram is still frequent. Memory: about 14 bytes a unit besides ``units`` and the table.
+    n-gram is still frequent; one pass over ``units`` for every ``budget_bytes / 60`` positions.
     """
     _check_arguments(units, max_order, min_count)
-    unit_counts = np.zeros(1 << 16, dtype=np.int64)
-    kernels.count_units(units, unit_counts)
-    n_tokens = int(unit_counts[N_BOUNDARIES:].sum())
-    shard_of_unit, unit_bounds = _plan_shards(unit_counts, min_count)
-    positions, shard_offsets = _scatter(units, unit_counts, shard_of_unit, unit_bounds)
-    deepest = np.empty(len(units), dtype=np.uint32)
-
-    def refine(shard: int) -> list[_Level]:
-        mine = positions[shard_offsets[shard] : shard_offsets[shard + 1]]
-        first, stop = unit_bounds[shard], unit_bounds[shard + 1]
-        groups = [unit for unit in range(first, stop) if shard_of_unit[unit] == shard]
-        level = _Level(
-            np.full(len(groups), -1, dtype=np.int32),
-            np.array(groups, dtype=np.uint16),
-            unit_counts[groups],
-        )
-        return _refine_shard(units, _group_by_unit(units, mine, first), level, max_order, min_count, deepest)
-
+    unit_counts = count_units(units, threads)
+    capacity = max(PART_POSITIONS, len(units) // USUAL_PARTS)
+    if budget_bytes is not None:
+        capacity = min(capacity, max(budget_bytes // BYTES_PER_POSITION, MIN_PART_POSITIONS))
+    plan = plan_shards(
+        units, unit_counts, max_order=max_order, min_count=min_count, max_positions=capacity, threads=threads
+    )
+    codes = space.new_array(int(plan.offsets[-1]), np.uint32, "the longest n-gram of every place")
     shards = []
-    for shard, levels in enumerate(map_ordered(refine, range(len(unit_bounds) - 1), threads=threads)):
-        shards.append(levels)
-        on_progress(int(shard_offsets[shard + 1] - shard_offsets[shard]))
-    on_progress(len(units) - int(shard_offsets[-1]))  # boundaries and rare units
-    del positions
-    return _assemble(units, shards, shard_of_unit, deepest, n_tokens, max_order, min_count)
+    for part in plan.parts(capacity):
+        for levels, n_positions in _refine_part(plan, part, codes, max_order, min_count, threads):
+            shards.append({order: _Kept.keep(level, space) for order, level in levels.items()})
+            on_progress(n_positions)
+        release_pages(codes)
+    on_progress(len(units) - int(plan.offsets[-1]))  # boundaries and rare units
+    n_tokens = int(unit_counts[N_BOUNDARIES:].sum())
+    table, bases = _assemble(shards, n_tokens, max_order, min_count, space)
+    table.deepest = _number_rows(plan, codes, bases, table, space)
+    return table
 
 
 def _check_arguments(units: np.ndarray, max_order: int, min_count: int) -> None:
@@ -123,73 +159,62 @@ def _check_arguments(units: np.ndarray, max_order: int, min_count: int) -> None:
     if min_count < 1:
         raise UsageError(f"min_count must be at least 1, not {min_count}")
     if len(units) >= MAX_POSITIONS:
-        raise ResourceError(f"{len(units):,} units are too many for one table (limit {MAX_POSITIONS - 1:,})")
+        raise ResourceError(
+            f"{len(units):,} units are too many for one table (limit {MAX_POSITIONS - 1:,}); give less text"
+        )
     edge = max_order + 1
     if len(units) < edge + 1 or units[0] >= N_BOUNDARIES or (units[-edge:] >= N_BOUNDARIES).any():
         raise UsageError(f"units must start with a boundary and end with {edge}")
 
 
-def _plan_shards(unit_counts: np.ndarray, min_count: int) -> tuple[np.ndarray, list[int]]:
-    """Cut the unit ids into ranges with about equally many positions; each is refined on its own."""
-    is_counted = unit_counts >= min_count
-    is_counted[:N_BOUNDARIES] = False
-    weights = np.where(is_counted, unit_counts, 0)
-    target = max(SHARD_POSITIONS, int(weights.sum()) // (MAX_SHARDS // 2))
-    bounds = [N_BOUNDARIES]
-    filled = 0
-    for unit in np.flatnonzero(is_counted):
-        if filled and filled + weights[unit] > target:
-            bounds.append(int(unit))
-            filled = 0
-        filled += int(weights[unit])
-    bounds.append(len(unit_counts))
-    shard_of_unit = np.full(len(unit_counts), 255, dtype=np.uint8)
-    for shard in range(len(bounds) - 1):
-        chosen = is_counted[bounds[shard] : bounds[shard + 1]]
-        shard_of_unit[bounds[shard] : bounds[shard + 1]][chosen] = shard
-    return shard_of_unit, bounds
+def _refine_part(
+    plan: Shards, part: tuple[int, int], codes: np.ndarray, max_order: int, min_count: int, threads: int
+) -> Iterator[tuple[dict[int, _Level], int]]:
+    """The n-grams of some shards, by order, and how many places they have; writes the codes of the places."""
+    windows = plan.gather(part, max_order + 2)
+    base = int(plan.offsets[part[0]])
+
+    def refine(number: int) -> tuple[dict[int, _Level], int]:
+        mine = slice(int(plan.offsets[number]), int(plan.offsets[number + 1]))
+        levels = _refine_shard(
+            plan.shards[number],
+            windows[mine.start - base : mine.stop - base],
+            max_order,
+            min_count,
+            codes[mine],
+        )
+        return levels, mine.stop - mine.start
+
+    return map_ordered(refine, range(*part), threads=threads)
 
 
-def _scatter(
-    units: np.ndarray, unit_counts: np.ndarray, shard_of_unit: np.ndarray, unit_bounds: list[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of all counted units, shard after shard, ascending within a shard."""
-    sizes = np.zeros(len(unit_bounds) - 1, dtype=np.int64)
-    is_counted = shard_of_unit != 255
-    np.add.at(sizes, shard_of_unit[is_counted], unit_counts[is_counted])
-    offsets = np.zeros(len(sizes) + 1, dtype=np.int64)
-    np.cumsum(sizes, out=offsets[1:])
-    positions = np.empty(offsets[-1], dtype=np.uint32)
-    kernels.scatter_positions(units, shard_of_unit, offsets[:-1].copy(), positions)
-    return positions, offsets
-
-
-def _group_by_unit(units: np.ndarray, positions: np.ndarray, first_unit: int) -> np.ndarray:
-    keys = np.empty(len(positions), dtype=np.uint64)
-    kernels.write_unit_keys(units, positions, first_unit, keys)
+def _group_by_unit(windows: np.ndarray, column: int, first_unit: int) -> np.ndarray:
+    keys = np.empty(len(windows), dtype=np.uint64)
+    kernels.write_unit_keys(windows, column, first_unit, keys)
     keys.sort()
     return keys.astype(np.uint32)
 
 
 def _refine_shard(
-    units: np.ndarray,
-    positions: np.ndarray,
-    level: _Level,
-    max_order: int,
-    min_count: int,
-    deepest: np.ndarray,
-) -> list[_Level]:
-    """All orders of one shard; writes the code of the deepest n-gram of each of its positions."""
-    levels = [level]
-    for order in range(1, max_order + 1):
+    shard: Shard, windows: np.ndarray, max_order: int, min_count: int, deepest: np.ndarray
+) -> dict[int, _Level]:
+    """All orders of one shard; writes the code of the deepest n-gram of each of its places."""
+    # The parent of what begins at order 2 is the last n-gram of the shard in front, of order 1.
+    level = _Level(np.full(len(shard.groups), -1, dtype=np.int32), shard.groups, shard.counts)
+    levels = {shard.order: level}
+    if shard.beside is not None:
+        level.tally(shard.beside)
+        return levels
+    places = _group_by_unit(windows, shard.order, int(shard.groups[0]))
+    for order in range(shard.order, max_order + 1):
         offsets = np.zeros(len(level.counts) + 1, dtype=np.int64)
         np.cumsum(level.counts, out=offsets[1:])
         parents, last_units, counts, kept = [], [], [], []
-        # At the last order nothing goes on: no count reaches the number of all positions plus one.
-        threshold = min_count if order < max_order else len(positions) + 1
+        # At the last order nothing goes on: no count reaches the number of all places plus one.
+        threshold = min_count if order < max_order else len(places) + 1
         for start, stop in _batches(offsets):
             children, going_on = _refine_batch(
-                units, positions, offsets, (start, stop), level, order, threshold, deepest
+                windows, places, offsets, (start, stop), level, order, threshold, deepest
             )
             parents.append(children[:, 0] + start)
             last_units.append(children[:, 1])
@@ -202,8 +227,8 @@ def _refine_shard(
             np.concatenate(last_units).astype(np.uint16),
             np.concatenate(counts),
         )
-        positions = np.concatenate(kept)
-        levels.append(level)
+        places = np.concatenate(kept)
+        levels[order + 1] = level
     return levels
 
 
@@ -218,8 +243,8 @@ def _batches(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
 
 
 def _refine_batch(
-    units: np.ndarray,
-    positions: np.ndarray,
+    windows: np.ndarray,
+    places: np.ndarray,
     offsets: np.ndarray,
     groups: tuple[int, int],
     level: _Level,
@@ -227,13 +252,13 @@ def _refine_batch(
     min_count: int,
     deepest: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Tally the neighbours of some groups; return their frequent extensions and the positions of these."""
+    """Tally the neighbours of some groups; return their frequent extensions and the places of these."""
     start, stop = groups
     bounds = offsets[start : stop + 1]
     n = int(bounds[-1] - bounds[0])
     left_keys = np.empty(n, dtype=np.uint32)
     keys = np.empty(n, dtype=np.uint64)
-    kernels.write_neighbour_keys(units, positions, bounds, order, left_keys, keys)
+    kernels.write_neighbour_keys(windows, places, bounds, order, left_keys, keys)
     left_keys.sort()
     kernels.tally_left(left_keys, bounds, level.left[start:stop], level.left_spreads[start:stop])
     keys.sort()
@@ -246,53 +271,67 @@ def _refine_batch(
 
 
 def _assemble(
-    units: np.ndarray,
-    shards: list[list[_Level]],
-    shard_of_unit: np.ndarray,
-    deepest: np.ndarray,
-    n_tokens: int,
-    max_order: int,
-    min_count: int,
-) -> NgramTable:
-    """Put the shards of every order behind one another and renumber parents and positions."""
+    shards: list[dict[int, _Kept]], n_tokens: int, max_order: int, min_count: int, space: Space
+) -> tuple[NgramTable, np.ndarray]:
+    """Put the shards of every order behind one another; also the first row of every shard and order."""
     bases = np.zeros((len(shards), MAX_ORDER + 1), dtype=np.int64)
     order_offsets = np.zeros(max_order + 1, dtype=np.int64)
-    pieces: list[_Level] = []
     n_rows = 0
     for order in range(1, max_order + 1):
         for shard, levels in enumerate(shards):
             bases[shard, order] = n_rows
-            if order <= len(levels):
-                level = levels[order - 1]
-                if order > 1:
-                    level.parents += np.int32(bases[shard, order - 1])
-                pieces.append(level)
-                n_rows += len(level.counts)
+            n_rows += levels[order].n_rows if order in levels else 0
         order_offsets[order] = n_rows
-    shards.clear()
-
-    def joined(name: str, empty: np.ndarray) -> np.ndarray:
-        return np.concatenate([getattr(piece, name) for piece in pieces]) if pieces else empty
-
-    parents = joined("parents", np.zeros(0, dtype=np.int32))
-    last_units = joined("last_units", np.zeros(0, dtype=np.uint16))
-    offsets = child_offsets(parents, order_offsets)
-    rows = np.empty(len(units), dtype=np.int32)
-    trie_kernels.number_rows(units, shard_of_unit, bases, deepest, rows)
-    tallies = np.zeros((0, N_NEIGHBOUR_TALLIES), dtype=np.uint32)
-    return NgramTable(
+    if n_rows >= 1 << 31:
+        raise ResourceError(f"{n_rows:,} n-grams are too many for one table; raise --min-count, or give less text")
+    columns = {name: space.new_array((n_rows, *shape), dtype, WHAT) for name, (dtype, shape) in COLUMNS.items()}
+    for order in range(1, max_order + 1):
+        for shard, levels in enumerate(shards):
+            if order not in levels:
+                continue
+            level, start = levels.pop(order), int(bases[shard, order])
+            for name, column in columns.items():
+                values = level.columns[name]()
+                if name == "parents" and order > 1:
+                    values += np.int32(bases[shard, order - 1])
+                column[start : start + level.n_rows] = values
+            _release(columns)
+    offsets = child_offsets(columns["parents"], order_offsets, space)
+    suffixes = suffix_rows(columns["parents"], columns["last_units"], offsets, order_offsets, space)
+    table = NgramTable(
         max_order=max_order,
         min_count=min_count,
         n_tokens=n_tokens,
         order_offsets=order_offsets,
-        parents=parents,
-        suffixes=suffix_rows(parents, last_units, offsets, order_offsets),
-        last_units=last_units,
-        counts=joined("counts", np.zeros(0, dtype=np.int64)),
-        left=joined("left", tallies),
-        right=joined("right", tallies),
-        left_spreads=joined("left_spreads", np.zeros(0)),
-        right_spreads=joined("right_spreads", np.zeros(0)),
+        suffixes=suffixes,
         child_offsets=offsets,
-        deepest=rows,
+        deepest=np.empty(0, np.int32),
+        **columns,
     )
+    return table, bases
+
+
+def _number_rows(plan: Shards, codes: np.ndarray, bases: np.ndarray, table: NgramTable, space: Space) -> np.ndarray:
+    """``int32[n]``; the row of the deepest n-gram of every position."""
+    units = plan.units
+    rows = space.new_array(len(units), np.int32, "the longest n-gram of every place")
+    rows[0] = rows[-1] = NO_ROW
+    unit_rows = np.full(1 << 16, NO_ROW, np.int32)
+    singles = table.rows_of_order(1)
+    unit_rows[table.last_units[singles]] = np.arange(singles.stop, dtype=np.int32)
+    starts = plan.offsets[:-1] + np.cumsum(plan.sizes, axis=0) - plan.sizes
+
+    def number(task: tuple[int, tuple[int, int]]) -> None:
+        block, stretch = task
+        kernels.number_rows(units, stretch, plan.tables, unit_rows, (codes, starts[block], bases), rows)
+        for array in (units, codes, rows):
+            release_pages(array)
+
+    for _ in map_ordered(number, enumerate(plan.blocks()), threads=plan.threads):
+        pass
+    return rows
+
+
+def _release(columns: dict[str, np.ndarray]) -> None:
+    for column in columns.values():
+        release_pages(column)

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnmine._memory import release_pages
+from cnmine._space import MEMORY, Space
 from cnmine.counting import _trie_kernels as kernels
 
 NO_ROW = -1
+ROWS_PER_STEP = 1 << 20  # after which the pages of a table that is mapped are let go of
 
 
 @dataclass
@@ -72,6 +75,10 @@ class NgramTable:
         """``uint8[n]``; the order of every row."""
         return np.repeat(np.arange(1, self.max_order + 1, dtype=np.uint8), np.diff(self.order_offsets))
 
+    def orders_of(self, rows: np.ndarray) -> np.ndarray:
+        """``uint8[len(rows)]``; the order of some rows."""
+        return np.searchsorted(self.order_offsets, rows, side="right").astype(np.uint8)
+
     def units_of(self, rows: np.ndarray) -> np.ndarray:
         """Unit ids of n-grams.
 
@@ -81,7 +88,7 @@ class NgramTable:
         """
         rows = np.ascontiguousarray(rows, dtype=np.int64)
         units = np.zeros((len(rows), self.max_order), dtype=np.uint16)
-        kernels.spell_rows(rows, self.orders(), self.parents, self.last_units, units)
+        kernels.spell_rows(rows, self.orders_of(rows), self.parents, self.last_units, units)
         return units
 
     def find(self, units: Sequence[int]) -> int:
@@ -98,26 +105,40 @@ class NgramTable:
         return row
 
 
-def child_offsets(parents: np.ndarray, order_offsets: np.ndarray) -> np.ndarray:
+def child_offsets(parents: np.ndarray, order_offsets: np.ndarray, space: Space = MEMORY) -> np.ndarray:
     """Row pointers of the extensions of every row; parents must not decrease within the table."""
     n_rows = len(parents)
     n_roots = int(order_offsets[1])
+    offsets = space.new_array(n_rows + 1, np.int64, "the table of n-grams")
     # Rows of order n + 1 are sorted by parent, and orders follow one another, so the parents of all
     # rows behind the first order form one sorted array.
-    offsets = np.searchsorted(parents[n_roots:], np.arange(n_rows + 1), side="left")
-    return offsets.astype(np.int64) + n_roots
+    for start in range(0, n_rows + 1, ROWS_PER_STEP):
+        rows = np.arange(start, min(start + ROWS_PER_STEP, n_rows + 1))
+        offsets[rows] = np.searchsorted(parents[n_roots:], rows, side="left") + n_roots
+        release_pages(parents)
+        release_pages(offsets)
+    return offsets
 
 
 def suffix_rows(
-    parents: np.ndarray, last_units: np.ndarray, offsets: np.ndarray, order_offsets: np.ndarray
+    parents: np.ndarray,
+    last_units: np.ndarray,
+    offsets: np.ndarray,
+    order_offsets: np.ndarray,
+    space: Space = MEMORY,
 ) -> np.ndarray:
     """Row of every n-gram without its first unit, -1 at order 1.
 
     The suffix of an n-gram is the extension of its parent's suffix by its own last unit; it is at
     least as frequent, hence always in the table.
     """
-    suffixes = np.full(len(parents), NO_ROW, dtype=np.int32)
+    suffixes = space.new_array(len(parents), np.int32, "the table of n-grams")
+    suffixes[: int(order_offsets[1])] = NO_ROW
     for order in range(2, len(order_offsets)):
-        start, stop = int(order_offsets[order - 1]), int(order_offsets[order])
-        kernels.link_suffixes(start, stop, parents, last_units, offsets, suffixes)
+        first, last = int(order_offsets[order - 1]), int(order_offsets[order])
+        for start in range(first, last, ROWS_PER_STEP):
+            stop = min(start + ROWS_PER_STEP, last)
+            kernels.link_suffixes(start, stop, parents, last_units, offsets, suffixes)
+            for array in (parents, last_units, offsets, suffixes):
+                release_pages(array)
     return suffixes

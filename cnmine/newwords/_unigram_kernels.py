@@ -75,41 +75,65 @@ def read_forwards(n, step, edges):  # i8, f8[MAX_SPAN, MAX_WORD], f8[MAX_SPAN + 
 
 
 @kernel
-def add_posteriors(units, node_at, lattice, span, threshold, sums):  # …, (i8, i8), u8, (i8[m], i8[m])
-    """Add to ``sums`` = (expected, seen) how often every word is read, and stands, in the sampled spans."""
-    up, lengths, _, _ = lattice
-    expected, seen = sums
-    step = np.zeros((MAX_SPAN, MAX_WORD))
-    edges = np.zeros(MAX_SPAN + MAX_WORD)
-    start, end = span
-    while start < end:
+def draw_spans(units, deepest, nearest, threshold, drawn):  # u2[n + 1], i4[n], i4[rows], u8, (u2[m], i4[m])
+    """Copy the sampled spans, each with a boundary behind it, and their nodes; return how much that is.
+
+    With no room in ``drawn`` nothing is copied.
+    """
+    drawn_units, drawn_nodes = drawn
+    n = 0
+    start = 0
+    while start < deepest.shape[0]:
         if units[start] < N_BOUNDARIES:
             start += 1
             continue
         stop = end_of_span(units, start)
         if is_sampled(units, start, stop, threshold):
-            read_backwards(node_at, lattice, start, stop, step)
-            read_forwards(stop - start, step, edges)
-            for k in range(stop - start):
-                node = node_at[start + k]
-                while node >= 0:
-                    length = np.int64(lengths[node])
-                    if start + k + length <= stop:
-                        seen[node] += 1
-                        expected[node] += np.int64(edges[k] * step[k, length] * ONE + 0.5)
-                    node = up[node]
+            if drawn_units.shape[0] > 0:
+                drawn_units[n : n + stop - start] = units[start:stop]
+                drawn_units[n + stop - start] = 0
+                place_nodes(deepest[start:stop], nearest, drawn_nodes[n : n + stop - start])
+                drawn_nodes[n + stop - start] = -1
+            n += stop - start + 1
+        start = stop
+    return n
+
+
+@kernel
+def add_posteriors(units, node_at, lattice, sums):  # u2[n + 1], i4[n], lattice, (i8[m], i8[m])
+    """Add to ``sums`` = (expected, seen) how often every word is read, and stands, in a stretch of whole spans."""
+    up, lengths, _, _ = lattice
+    expected, seen = sums
+    step = np.zeros((MAX_SPAN, MAX_WORD))
+    edges = np.zeros(MAX_SPAN + MAX_WORD)
+    start = 0
+    while start < node_at.shape[0]:
+        if units[start] < N_BOUNDARIES:
+            start += 1
+            continue
+        stop = end_of_span(units, start)
+        read_backwards(node_at, lattice, start, stop, step)
+        read_forwards(stop - start, step, edges)
+        for k in range(stop - start):
+            node = node_at[start + k]
+            while node >= 0:
+                length = np.int64(lengths[node])
+                if start + k + length <= stop:
+                    seen[node] += 1
+                    expected[node] += np.int64(edges[k] * step[k, length] * ONE + 0.5)
+                node = up[node]
         start = stop
 
 
 @kernel
-def add_edges(units, node_at, lattice, span, sums):  # u2[n], i4[n], lattice, (i8, i8), i8[m, 4]
+def add_edges(units, node_at, lattice, sums):  # u2[n + 1], i4[n], lattice, i8[m, 4]
     """Add to ``sums`` of every word of two units and more how likely, at all its places, it is read as a
     word, a boundary stands at its left edge, at its right edge, and how likely the likeliest one inside is."""
     up, lengths, _, _ = lattice
     step = np.zeros((MAX_SPAN, MAX_WORD))
     edges = np.zeros(MAX_SPAN + MAX_WORD)
-    start, end = span
-    while start < end:
+    start = 0
+    while start < node_at.shape[0]:
         if units[start] < N_BOUNDARIES:
             start += 1
             continue
@@ -133,17 +157,17 @@ def add_edges(units, node_at, lattice, span, sums):  # u2[n], i4[n], lattice, (i
 
 
 @kernel
-def link_nodes(node_of_row, parents, nearest, up):  # i4[n], i4[n], i4[n], i4[m]
-    """Write for every row the longest node among its prefixes, itself included, and link the nodes upwards.
+def link_nodes(nearest, parents, up):  # i4[n], i4[n], i4[m]
+    """Link the nodes upwards, and write for every row the longest node among its prefixes, itself included.
 
-    Rows come by order, so parents are done before their extensions.
+    ``nearest`` has the node of every row, or -1, to begin with. Rows come by order, so parents are done before
+    their extensions.
     """
-    for row in range(node_of_row.shape[0]):
+    for row in range(nearest.shape[0]):
         above = nearest[parents[row]] if parents[row] >= 0 else -1
-        node = node_of_row[row]
+        node = nearest[row]
         if node >= 0:
             up[node] = above
-            nearest[row] = node
         else:
             nearest[row] = above
 

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
+from cnmine._memory import release_pages
 from cnmine._parallel import map_ordered
+from cnmine._space import MEMORY, Space
 from cnmine.counting.table import NgramTable
 from cnmine.dtypes import N_BOUNDARIES
 from cnmine.newwords import _unigram_kernels as kernels
@@ -54,6 +58,7 @@ def read_candidates(
     guesses: np.ndarray,
     *,
     threads: int = 1,
+    space: Space = MEMORY,
     on_progress: Callable[[int], None] = lambda n: None,
 ) -> Readings:
     """Train the unigram model and read the corpus with it.
@@ -71,6 +76,8 @@ def read_candidates(
         the reading of a candidate with few places.
     threads
         Worker threads; the result does not depend on it, nor on the order of the text.
+    space
+        Where 4 bytes for every row of the table are put, and the sample.
     on_progress
         Called with the number of units read since the last call; all passes together read
         `units_to_read` units.
@@ -81,41 +88,34 @@ def read_candidates(
 
     Notes
     -----
-    Time: linear in the corpus; ``N_ITERATIONS`` passes over a sample of at most about ``SAMPLE_UNITS`` units
-    and one over all.
-    Memory: 4 bytes a unit.
+    Time: linear in the corpus; a pass that draws a sample of at most about ``SAMPLE_UNITS`` units, ``N_ITERATIONS``
+    over the sample, and one over all. Memory: some 60 bytes a candidate, and 32 for each of them and each thread.
     """
     n_single = int(table.order_offsets[1])
     node_rows = np.concatenate([np.arange(n_single), rows])
-    node_of_row = np.full(len(table), -1, dtype=np.int32)
-    node_of_row[node_rows] = np.arange(len(node_rows), dtype=np.int32)
+    nearest = space.new_array(len(table), np.int32, "the words at every place")
+    nearest[:] = -1
+    nearest[node_rows] = np.arange(len(node_rows), dtype=np.int32)
     up = np.empty(len(node_rows), dtype=np.int32)
-    nearest = np.empty(len(table), dtype=np.int32)
-    kernels.link_nodes(node_of_row, table.parents, nearest, up)
-    node_at = np.empty(len(units), dtype=np.int32)
-    kernels.place_nodes(table.deepest, nearest, node_at)
+    kernels.link_nodes(nearest, table.parents, up)
 
+    text = _Text(units, table.deepest, nearest, list(_tasks(units)), threads)
     counts = table.counts[node_rows].astype(np.float64)
     priors = np.concatenate([np.ones(n_single), guesses])
-    lengths = np.ones(len(node_rows), dtype=np.uint8)
-    lengths[n_single:] = table.orders()[rows]
-    tasks = list(_tasks(units))
-    threshold = _sampling_threshold(table.n_tokens)
+    links = (up, table.orders_of(node_rows))
+    for array in (table.counts, table.parents, nearest):
+        release_pages(array)
     shares = priors
-    for _ in range(N_ITERATIONS):
-        lattice = (up, lengths, *_weights(counts, shares))
-        shares = _estimate(units, node_at, lattice, tasks, threshold, priors, threads, on_progress)
-    lattice = (up, lengths, *_weights(counts, shares))
-    sums = np.zeros((len(node_rows), 4), dtype=np.int64)
+    if N_ITERATIONS:
+        sample = text.draw(_sampling_threshold(table.n_tokens), space)
+        for _ in range(N_ITERATIONS):
+            shares = _estimate(sample, (*links, *_weights(counts, shares)), priors, threads, on_progress)
+    lattice = (*links, *_weights(counts, shares))
 
-    def read(task: tuple[int, int]) -> np.ndarray:
-        part = np.zeros_like(sums)
-        kernels.add_edges(units, node_at, lattice, task, part)
-        return part
+    def read(task: tuple[int, int], sums: np.ndarray) -> None:
+        kernels.add_edges(*text.take(task), lattice, sums)
 
-    for task, part in zip(tasks, map_ordered(read, tasks, threads=threads), strict=True):
-        sums += part
-        on_progress(task[1] - task[0])
+    sums = _add_up(read, text.tasks, (len(node_rows), 4), threads, on_progress)
     means = sums[n_single:] / kernels.ONE / counts[n_single:, None]
     return Readings(*(np.ascontiguousarray(column) for column in means.T))
 
@@ -125,14 +125,76 @@ def units_to_read(n_units: int) -> int:
     return n_units * (N_ITERATIONS + 1)
 
 
+@dataclass(frozen=True)
+class _Sample:
+    """Some spans of a text, their nodes, and for each task over the text where its spans are."""
+
+    units: np.ndarray
+    node_at: np.ndarray
+    offsets: np.ndarray
+    tasks: list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text that is read a stretch at a time, with the words at its places."""
+
+    units: np.ndarray
+    deepest: np.ndarray
+    nearest: np.ndarray
+    tasks: list[tuple[int, int]]
+    threads: int
+
+    def take(self, task: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """The units of a stretch, and one more, and the nodes of the stretch."""
+        start, stop = task
+        node_at = np.empty(stop - start, np.int32)
+        kernels.place_nodes(self.deepest[start:stop], self.nearest, node_at)
+        units = self.units[start : stop + 1].copy()
+        self._release()
+        return units, node_at
+
+    def draw(self, threshold: np.uint64, space: Space) -> _Sample:
+        """The spans whose hash falls below the threshold."""
+        nothing = np.empty(0, np.uint16), np.empty(0, np.int32)
+        sizes = list(map_ordered(partial(self._draw, threshold, nothing), self.tasks, threads=self.threads))
+        offsets = np.append(0, np.cumsum(sizes)).astype(np.int64)
+        what = "a sample of the text"
+        units = space.new_array(int(offsets[-1]), np.uint16, what)
+        node_at = space.new_array(int(offsets[-1]), np.int32, what)
+
+        def draw(number: int) -> None:
+            mine = slice(int(offsets[number]), int(offsets[number + 1]))
+            if mine.stop > mine.start:
+                self._draw(threshold, (units[mine], node_at[mine]), self.tasks[number])
+
+        for _ in map_ordered(draw, range(len(self.tasks)), threads=self.threads):
+            pass
+        return _Sample(units, node_at, offsets, self.tasks)
+
+    def _draw(self, threshold: np.uint64, drawn: tuple[np.ndarray, np.ndarray], task: tuple[int, int]) -> int:
+        start, stop = task
+        n = kernels.draw_spans(self.units[start : stop + 1], self.deepest[start:stop], self.nearest, threshold, drawn)
+        self._release()
+        return int(n)
+
+    def _release(self) -> None:
+        for array in (self.units, self.deepest, self.nearest):
+            release_pages(array)
+
+
 def _tasks(units: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Stretches of the corpus that begin and end at a boundary."""
+    """Stretches of the corpus that begin and end where spans do, or where a long one is cut when it is read."""
     start = 0
     while start < len(units):
         stop = min(start + UNITS_PER_TASK, len(units))
-        while stop < len(units) and units[stop] >= N_BOUNDARIES:
-            stop += 1
+        boundaries = np.flatnonzero(units[start:stop] < N_BOUNDARIES)
+        origin = start + int(boundaries[-1]) + 1 if len(boundaries) else start
+        cut = origin - (origin - stop) // kernels.MAX_SPAN * kernels.MAX_SPAN  # rounded up
+        following = np.flatnonzero(units[stop:cut] < N_BOUNDARIES)
+        stop = min(stop + int(following[0]) if len(following) else cut, len(units))
         yield start, stop
+        release_pages(units)
         start = stop
 
 
@@ -150,26 +212,42 @@ def _weights(counts: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, float]
 
 
 def _estimate(
-    units: np.ndarray,
-    node_at: np.ndarray,
-    lattice: tuple,
+    sample: _Sample, lattice: tuple, priors: np.ndarray, threads: int, on_progress: Callable[[int], None]
+) -> np.ndarray:
+    """One iteration: share of the places at which each word is read, drawn towards its prior."""
+    place_of_task = dict(zip(sample.tasks, pairwise(sample.offsets.tolist()), strict=True))
+
+    def read(task: tuple[int, int], sums: np.ndarray) -> None:
+        mine = slice(*place_of_task[task])
+        kernels.add_posteriors(sample.units[mine], sample.node_at[mine], lattice, (sums[0], sums[1]))
+        release_pages(sample.units)
+        release_pages(sample.node_at)
+
+    expected, seen = _add_up(read, sample.tasks, (2, len(priors)), threads, on_progress)
+    return (expected / kernels.ONE + PRIOR_PLACES * priors) / (seen + PRIOR_PLACES)
+
+
+def _add_up(
+    read: Callable[[tuple[int, int], np.ndarray], None],
     tasks: list[tuple[int, int]],
-    threshold: np.uint64,
-    priors: np.ndarray,
+    shape: tuple[int, ...],
     threads: int,
     on_progress: Callable[[int], None],
 ) -> np.ndarray:
-    """One iteration: share of the places at which each word is read, drawn towards its prior."""
-    expected = np.zeros(len(priors), dtype=np.int64)
-    seen = np.zeros(len(priors), dtype=np.int64)
+    """The sum of what all tasks add to an array of integers; every thread has one of its own."""
+    free = [np.zeros(shape, np.int64) for _ in range(threads)]
 
-    def read(task: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        part = (np.zeros_like(expected), np.zeros_like(seen))
-        kernels.add_posteriors(units, node_at, lattice, task, threshold, part)
-        return part
+    def add(task: tuple[int, int]) -> tuple[int, int]:
+        sums = free.pop()
+        try:
+            read(task, sums)
+        finally:
+            free.append(sums)
+        return task
 
-    for task, part in zip(tasks, map_ordered(read, tasks, threads=threads), strict=True):
-        expected += part[0]
-        seen += part[1]
-        on_progress(task[1] - task[0])
-    return (expected / kernels.ONE + PRIOR_PLACES * priors) / (seen + PRIOR_PLACES)
+    for start, stop in map_ordered(add, tasks, threads=threads):
+        on_progress(stop - start)
+    total, *others = free
+    for sums in others:
+        total += sums
+    return total

@@ -11,10 +11,10 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnmine.counting import counter
+from cnmine.counting import counter, shards
 from cnmine.counting.counter import MAX_ORDER, count_ngrams
 from cnmine.counting.table import NO_ROW
-from cnmine.errors import UsageError
+from cnmine.errors import ResourceError, UsageError
 
 small_alphabet = st.lists(st.integers(0, 7), max_size=150)
 large_alphabet = st.lists(st.sampled_from([0, 3, 4, 5, 300, 301, 65534, 65535]), max_size=100)
@@ -25,7 +25,8 @@ options = st.fixed_dictionaries({"max_order": st.integers(1, MAX_ORDER), "min_co
 def shrink_batches(monkeypatch, positions=5, groups=2, shard=3):
     monkeypatch.setattr(counter, "BATCH_POSITIONS", positions)
     monkeypatch.setattr(counter, "BATCH_GROUPS", groups)
-    monkeypatch.setattr(counter, "SHARD_POSITIONS", shard)
+    monkeypatch.setattr(shards, "SHARD_POSITIONS", shard)
+    monkeypatch.setattr(shards, "BLOCK_UNITS", 7)
 
 
 def assert_same(table, other):
@@ -86,22 +87,57 @@ def test_count_ngrams__same_arrays_for_any_thread_count_and_batch(make_units, mo
 
 def test_count_ngrams__many_shards(monkeypatch):
     """Units enough that the number of shards meets its limit."""
-    monkeypatch.setattr(counter, "SHARD_POSITIONS", 1)
+    monkeypatch.setattr(shards, "SHARD_POSITIONS", 1)
     units = [0, *np.random.default_rng(0).integers(4, 1000, 3000).tolist(), *[0] * 8]
     table = count_ngrams(np.array(units, np.uint16), max_order=2, min_count=1)
     check_table(table, units, 2, 1)
 
 
-@pytest.mark.parametrize("n_types", [126, 127, 128, 253, 254, 255, 256, 400])
-def test_plan_shards__never_needs_the_mark_of_uncounted_units(monkeypatch, n_types):
-    monkeypatch.setattr(counter, "SHARD_POSITIONS", 1)
-    unit_counts = np.zeros(1 << 16, np.int64)
-    unit_counts[4 : 4 + n_types] = 1
-    shards, bounds = counter._plan_shards(unit_counts, 1)
-    assert (shards[4 : 4 + n_types] < len(bounds) - 1).all()
-    assert len(bounds) - 1 <= counter.MAX_SHARDS
-    assert (shards[4 + n_types :] == 255).all()
-    assert (shards[:4] == 255).all()
+@given(corpora, options, st.integers(1, 12), st.integers(1, 3))
+def test_count_ngrams__matches_reference_in_any_number_of_parts(units, options, part, threads):
+    """Parts smaller than most units have places: these are divided by the unit behind them."""
+    with pytest.MonkeyPatch.context() as patch:
+        shrink_batches(patch)
+        patch.setattr(counter, "PART_POSITIONS", part)
+        patch.setattr(counter, "USUAL_PARTS", 1000)
+        table = count_ngrams(np.array(units, np.uint16), **options, threads=threads)
+    check_table(table, units, **options)
+
+
+@pytest.mark.parametrize("budget", [0, 60 * 50, 60 * 1000, 60 * 10**6])
+def test_count_ngrams__same_bits_for_any_budget(make_units, monkeypatch, threads, budget):
+    units = make_units()
+    whole = count_ngrams(units, max_order=6, min_count=2)
+    monkeypatch.setattr(counter, "MIN_PART_POSITIONS", 20)
+    assert_same(count_ngrams(units, max_order=6, min_count=2, threads=threads, budget_bytes=budget), whole)
+
+
+@given(corpora, st.integers(1, 4), st.integers(1, 12), st.integers(1, 9))
+def test_plan_shards__puts_every_frequent_place_into_one_shard(units, min_count, most, block):
+    array = np.array(units, np.uint16)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "SHARD_POSITIONS", 3)
+        patch.setattr(shards, "BLOCK_UNITS", block)
+        counts = shards.count_units(array, 1)
+        plan = shards.plan_shards(array, counts, max_order=3, min_count=min_count, max_positions=most, threads=1)
+        parts = [(part, plan.gather(part, 5)) for part in plan.parts(most)]
+    gathered = [tuple(window) for _, windows in parts for window in windows.tolist()]
+    pairs = reference.count_ngrams(units, max_order=2, min_count=min_count)
+    expected = [
+        tuple(units[i - 1 : i + 4])
+        for i in range(1, len(units) - 4)
+        if (units[i],) in pairs and (pairs[(units[i],)] <= most or (units[i], units[i + 1]) in pairs)
+    ]
+    assert sorted(gathered) == sorted(expected)
+    assert [part for part, _ in parts] == sorted(part for part, _ in parts)
+    assert sum(stop - start for (start, stop), _ in parts) == len(plan.shards)
+
+
+def test_plan_shards__refuses_more_shards_than_have_numbers(make_units, monkeypatch):
+    monkeypatch.setattr(shards, "MAX_SHARDS", 3)
+    monkeypatch.setattr(shards, "SHARD_POSITIONS", 1)
+    with pytest.raises(ResourceError, match="parts for this memory, too many; raise --memory"):
+        count_ngrams(make_units(), max_order=2, min_count=1)
 
 
 @pytest.mark.parametrize("n_boundaries", [9, 20])

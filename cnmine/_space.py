@@ -1,0 +1,36 @@
+"""Where arrays live that last: here in memory; `cnmine.sorting.space` knows a place on disk for large ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+
+class Space:
+    """Room in memory, for as much as is asked for."""
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether arrays may be maps of files, the pages of which count as memory until they are let go of."""
+        return False
+
+    def new_array(self, shape: int | tuple[int, ...], dtype: np.typing.DTypeLike, what: str) -> np.ndarray:
+        """An array to be filled; ResourceError if there is no room.
+
+        Parameters
+        ----------
+        shape, dtype
+            As for `numpy.empty`.
+        what
+            What it holds, for the message.
+        """
+        return np.empty(shape, dtype)
+
+    def put_aside(self, array: np.ndarray, what: str) -> Callable[[], np.ndarray]:
+        """Keep an array until it is asked for again, once: the array comes when what is returned is called."""
+        kept = [array]
+        return kept.pop
+
+
+MEMORY = Space()
