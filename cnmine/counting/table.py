@@ -12,7 +12,7 @@ from cnmine._space import MEMORY, Space
 from cnmine.counting import _trie_kernels as kernels
 
 NO_ROW = -1
-ROWS_PER_STEP = 1 << 20  # after which the pages of a table that is mapped are let go of
+ROWS_PER_STEP = 1 << 17  # after which the pages of a table that is mapped are let go of
 
 
 @dataclass
@@ -74,6 +74,13 @@ class NgramTable:
     def orders(self) -> np.ndarray:
         """``uint8[n]``; the order of every row."""
         return np.repeat(np.arange(1, self.max_order + 1, dtype=np.uint8), np.diff(self.order_offsets))
+
+    def release(self) -> None:
+        """Let go of the pages of arrays that are mapped from files."""
+        for array in (self.parents, self.suffixes, self.last_units, self.counts, self.left, self.right):
+            release_pages(array)
+        for array in (self.left_spreads, self.right_spreads, self.child_offsets, self.deepest):
+            release_pages(array)
 
     def orders_of(self, rows: np.ndarray) -> np.ndarray:
         """``uint8[len(rows)]``; the order of some rows."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
+from cnmine._parallel import map_ordered
 from cnmine.counting.table import NgramTable
 from cnmine.newwords.unigram import Readings
 from cnmine.stats.association import conditional_probabilities, min_split_pmi, npmi
-from cnmine.stats.entropy import autonomy, branching_entropy
-from cnmine.stats.extension import boundary_shares, extension_shares, neighbours, quotation_shares
+from cnmine.stats.entropy import Rises, autonomy, branching_entropy, measure_rises
+from cnmine.stats.extension import boundary_shares, extension_shares, neighbours, quotation_shares, take_rows
 
 # Which way each feature speaks for a word: +1 the more the better, -1 the less the better, 0 either way.
 # The learner is held to it, so that it cannot learn that rare names are no words because they are not in
@@ -51,22 +54,29 @@ READING = ("share", "left_edge", "right_edge", "break")
 # direction of the count.
 STATISTICS = tuple(name for name in DIRECTIONS if name not in READING and name != "log_freq")
 MEASURED = (*STATISTICS, "log_freq")
+AUTONOMIES = frozenset({"left_autonomy", "right_autonomy", "autonomy"})
+ROWS_PER_STEP = 1 << 15  # so that what is computed of them stays in the cache
 
 Features = dict[str, np.ndarray]
 
 
 class Statistics:
-    """The features that follow from a table of n-grams, each computed once, when it is first asked for.
+    """The features that follow from a table of n-grams, for any rows of it.
 
     Parameters
     ----------
     table
         The n-grams.
+    threads
+        Worker threads; the values do not depend on them.
     """
 
-    def __init__(self, table: NgramTable) -> None:
-        self._table = table
-        self._columns: Features = {}
+    def __init__(self, table: NgramTable, threads: int = 1) -> None:
+        self._table, self._threads = table, threads
+
+    @cached_property
+    def _rises(self) -> Rises:
+        return measure_rises(self._table, threads=self._threads)
 
     def measure(self, rows: np.ndarray, names: tuple[str, ...] = MEASURED) -> Features:
         """Features of some rows of the table.
@@ -74,7 +84,7 @@ class Statistics:
         Parameters
         ----------
         rows
-            ``int64[n]``.
+            ``int64[n]``; best ascending.
         names
             Which features, of ``MEASURED``.
 
@@ -84,54 +94,76 @@ class Statistics:
         its own; an evenness is the entropy over its greatest possible value; the names without a side are
         the weaker of both sides.
         """
-        return {name: self._column(name)[rows] for name in names}
+        rises = None if AUTONOMIES.isdisjoint(names) else self._rises
+        columns: Features = {name: np.empty(len(rows), np.float32) for name in names}
 
-    def _column(self, name: str) -> np.ndarray:
+        def fill(start: int) -> None:
+            part = slice(start, start + ROWS_PER_STEP)
+            some = _Rows(self._table, rows[part], rises)
+            for name, column in columns.items():
+                column[part] = some.column(name)
+            self._table.release()
+
+        for _ in map_ordered(fill, range(0, len(rows), ROWS_PER_STEP), threads=self._threads):
+            pass
+        return columns
+
+
+class _Rows:
+    """The features of some rows, each computed once, when it is first asked for."""
+
+    def __init__(self, table: NgramTable, rows: np.ndarray, rises: Rises | None) -> None:
+        self._table, self._rows, self._rises = table, rows, rises
+        self._beside = take_rows(table, rows)
+        self._columns: Features = {}
+
+    def column(self, name: str) -> np.ndarray:
+        """``float32[n]``."""
         if name not in self._columns:
             self._columns[name] = self._compute(name).astype(np.float32, copy=False)
         return self._columns[name]
 
     def _compute(self, name: str) -> np.ndarray:
-        table = self._table
+        table, rows, counts = self._table, self._rows, self._beside.counts
         side, _, kind = name.partition("_")
         if side in ("left", "right"):
             return self._compute_side(side, kind)
         match name:
             case "log_count":
-                return np.log(table.counts)
+                return np.log(counts)
             case "log_freq":
-                return np.log(table.counts / max(table.n_tokens, 1))
+                return np.log(counts / max(table.n_tokens, 1))
             case "length":
-                return table.orders()
+                return table.orders_of(rows)
             case "cohesion":
-                return min_split_pmi(table)
+                return min_split_pmi(table, rows)
             case "npmi":
-                return npmi(table)
+                return npmi(table, rows)
             case "forward_probability" | "backward_probability":
-                return self._keep(
-                    ("forward_probability", "backward_probability"), conditional_probabilities(table), name
-                )
+                names = ("forward_probability", "backward_probability")
+                return self._keep(names, conditional_probabilities(table, rows), name)
             case "extension":
-                return np.maximum(self._column("left_extension"), self._column("right_extension"))
+                return np.maximum(self.column("left_extension"), self.column("right_extension"))
         kind = {"freedom": "entropy"}.get(name, name)
-        return np.minimum(self._column(f"left_{kind}"), self._column(f"right_{kind}"))
+        return np.minimum(self.column(f"left_{kind}"), self.column(f"right_{kind}"))
 
     def _compute_side(self, side: str, kind: str) -> np.ndarray:
-        table = self._table
+        beside = self._beside
         match kind:
             case "entropy":
-                return branching_entropy(table, side, boundary="distinct")
+                return branching_entropy(beside, side, boundary="distinct")
             case "evenness":
-                return self._column(f"{side}_entropy") / np.maximum(self._column("log_count"), np.float32(1e-9))
+                return self.column(f"{side}_entropy") / np.maximum(self.column("log_count"), np.float32(1e-9))
             case "variety":
-                return neighbours(table, side).varieties / table.counts
+                return neighbours(beside, side).varieties / beside.counts
             case "extension":
-                return extension_shares(table, side)
+                return extension_shares(beside, side)
             case "boundary":
-                return boundary_shares(table, side)
+                return boundary_shares(beside, side)
             case "quotation":
-                return quotation_shares(table, side)
-        return self._keep(("left_autonomy", "right_autonomy"), autonomy(table), f"{side}_{kind}")
+                return quotation_shares(beside, side)
+        names = ("left_autonomy", "right_autonomy")
+        return self._keep(names, autonomy(self._table, self._rows, rises=self._rises), f"{side}_{kind}")
 
     def _keep(self, names: tuple[str, ...], columns: tuple[np.ndarray, ...], wanted: str) -> np.ndarray:
         """Store columns that are computed together; return one of them."""

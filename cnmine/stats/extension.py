@@ -7,7 +7,6 @@ from typing import Protocol
 
 import numpy as np
 
-from cnmine.counting.table import NgramTable
 from cnmine.errors import UsageError
 
 
@@ -32,6 +31,24 @@ class Neighbours:
     spreads: np.ndarray
 
 
+@dataclass
+class RowNeighbours:
+    """`HasNeighbours` for some rows of a table."""
+
+    counts: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    left_spreads: np.ndarray
+    right_spreads: np.ndarray
+
+
+def take_rows(table: HasNeighbours, rows: np.ndarray) -> RowNeighbours:
+    """What stands beside some n-grams of a table, copied out of it."""
+    return RowNeighbours(
+        table.counts[rows], table.left[rows], table.right[rows], table.left_spreads[rows], table.right_spreads[rows]
+    )
+
+
 def neighbours(table: HasNeighbours, side: str) -> Neighbours:
     """The neighbours of every n-gram on one side, "left" or "right".
 
@@ -49,7 +66,7 @@ def neighbours(table: HasNeighbours, side: str) -> Neighbours:
     )
 
 
-def extension_shares(table: NgramTable, side: str) -> np.ndarray:
+def extension_shares(table: HasNeighbours, side: str) -> np.ndarray:
     """Share of the occurrences that have the most frequent neighbour unit of that side beside them.
 
     Near 1, the n-gram is a fragment of a longer one.
@@ -61,7 +78,7 @@ def extension_shares(table: NgramTable, side: str) -> np.ndarray:
     return neighbours(table, side).top_counts / table.counts
 
 
-def boundary_shares(table: NgramTable, side: str) -> np.ndarray:
+def boundary_shares(table: HasNeighbours, side: str) -> np.ndarray:
     """Share of the occurrences that have a boundary on that side.
 
     Returns
@@ -71,7 +88,7 @@ def boundary_shares(table: NgramTable, side: str) -> np.ndarray:
     return neighbours(table, side).boundaries / table.counts
 
 
-def quotation_shares(table: NgramTable, side: str) -> np.ndarray:
+def quotation_shares(table: HasNeighbours, side: str) -> np.ndarray:
     """Share of the occurrences that have a quotation mark or bracket on that side, opening left or closing right.
 
     Returns

@@ -92,20 +92,16 @@ def test_measure__computes_each_column_once(make_units, monkeypatch):
         function = getattr(features_module, name)
 
         def call(*args, **options):
-            calls.append((name, *args[1:]))
+            calls.append((name, *(arg for arg in args if isinstance(arg, str))))
             return function(*args, **options)
 
         return call
 
-    for name in ("min_split_pmi", "autonomy", "branching_entropy", "extension_shares"):
+    for name in ("min_split_pmi", "autonomy", "branching_entropy", "extension_shares", "measure_rises"):
         monkeypatch.setattr(features_module, name, counted(name))
-    table = count(make_units(300))
-    statistics = Statistics(table)
+    statistics = Statistics(count(make_units(300)))
     assert calls == []
-    for rows in (np.arange(3), np.arange(len(table))):
-        statistics.measure(rows)
-        statistics.measure(rows, ROBUST)
-    assert sorted(calls) == [
+    once = [
         ("autonomy",),
         ("branching_entropy", "left"),
         ("branching_entropy", "right"),
@@ -113,6 +109,21 @@ def test_measure__computes_each_column_once(make_units, monkeypatch):
         ("extension_shares", "right"),
         ("min_split_pmi",),
     ]
+    statistics.measure(np.arange(3))
+    assert sorted(calls) == sorted([*once, ("measure_rises",)])
+    calls.clear()
+    statistics.measure(np.arange(3), ROBUST)
+    assert sorted(calls) == once
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("step", [1, 7, 100])
+def test_measure__same_bits_for_any_thread_count_and_step(make_units, monkeypatch, n_threads, step):
+    table = count(make_units())
+    whole = measure_all(table)
+    monkeypatch.setattr(features_module, "ROWS_PER_STEP", step)
+    for name, column in Statistics(table, n_threads).measure(np.arange(len(table))).items():
+        npt.assert_array_equal(column, whole[name], err_msg=name)
 
 
 def test_measure__does_not_hand_out_what_it_keeps(make_units):

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cnmine.counting.counter import count_ngrams
+from cnmine.stats import association
 from cnmine.stats.association import conditional_probabilities, min_split_pmi, npmi
 
 corpora = st.lists(st.integers(0, 7), max_size=150).map(lambda units: [0, *units, *[0] * 8])
@@ -76,3 +77,13 @@ def test_min_split_pmi__reads_read_only_arrays(make_units):
     for array in (table.parents, table.suffixes, table.counts):
         array.flags.writeable = False
     npt.assert_array_equal(min_split_pmi(table), whole)
+
+
+@pytest.mark.parametrize("function", [min_split_pmi, npmi, conditional_probabilities])
+def test_association__of_some_rows_is_the_same_as_among_all(make_units, monkeypatch, function):
+    table = count_ngrams(make_units(), max_order=4, min_count=2)
+    whole = np.atleast_2d(function(table))
+    rows = np.array([5, 0, len(table) - 1, 40, 41])
+    monkeypatch.setattr(association, "ROWS_PER_STEP", 2)
+    npt.assert_array_equal(np.atleast_2d(function(table, rows)), whole[:, rows])
+    npt.assert_array_equal(np.atleast_2d(function(table)), whole)

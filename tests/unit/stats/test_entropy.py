@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from cnmine.counting.counter import count_ngrams
 from cnmine.errors import UsageError
-from cnmine.stats.entropy import accessor_variety, autonomy, branching_entropy, freedom
+from cnmine.stats import entropy
+from cnmine.stats.entropy import accessor_variety, autonomy, branching_entropy, freedom, measure_rises
 
 corpora = st.lists(st.integers(0, 7), max_size=150).map(lambda units: [0, *units, *[0] * 8])
 options = st.fixed_dictionaries({"max_order": st.integers(1, 7), "min_count": st.integers(1, 4)})
@@ -78,6 +79,36 @@ def test_autonomy__has_mean_0_and_deviation_1_over_occurrences(make_units):
             weights = table.counts[rows]
             assert np.average(side[rows], weights=weights) == pytest.approx(0, abs=1e-9)
             assert np.average(side[rows] ** 2, weights=weights) == pytest.approx(1)
+
+
+def test_autonomy__of_some_rows_is_the_same_as_among_all(make_units):
+    table = count_ngrams(make_units(), max_order=4, min_count=2)
+    rows = np.array([5, 0, len(table) - 1, 40, 41])
+    for rises in (None, measure_rises(table)):
+        for some, whole in zip(autonomy(table, rows, rises=rises), autonomy(table), strict=True):
+            npt.assert_array_equal(some, whole[rows])
+
+
+def test_measure_rises__are_weighted_means_and_deviations(make_units, monkeypatch, threads):
+    table = count_ngrams(make_units(), max_order=4, min_count=2)
+    monkeypatch.setattr(entropy, "ROWS_PER_STEP", 7)
+    rises = measure_rises(table, threads=threads)
+    entropies = branching_entropy(table, "left")
+    for order in range(2, 5):
+        rows = table.rows_of_order(order)
+        values, weights = entropies[rows] - entropies[table.suffixes[rows]], table.counts[rows]
+        mean = np.average(values, weights=weights)
+        assert rises.means[0, order] == pytest.approx(mean)
+        deviation = math.sqrt(np.average((values - mean) ** 2, weights=weights))
+        assert rises.deviations[0, order] == pytest.approx(deviation)
+
+
+def test_measure_rises__same_bits_for_any_thread_count(make_units, monkeypatch):
+    table = count_ngrams(make_units(), max_order=4, min_count=2)
+    monkeypatch.setattr(entropy, "ROWS_PER_STEP", 7)
+    first, second = measure_rises(table), measure_rises(table, threads=2)
+    npt.assert_array_equal(first.means, second.means)
+    npt.assert_array_equal(first.deviations, second.deviations)
 
 
 def test_entropy__of_an_empty_table():
