@@ -23,9 +23,9 @@ from cnmine.evaluation.reading import read_lines
 from cnmine.io.paths import find_sources
 from cnmine.newwords.candidates import Texts, find_candidates, find_known_rows
 from cnmine.newwords.dictionary import load_dictionary
-from cnmine.newwords.discovery import DICTIONARY_WEIGHT, MIN_GUESS
 from cnmine.newwords.experience import GUESS_FEATURES, JUDGE_FEATURES, Experience, LogisticWeights, expand
 from cnmine.newwords.features import Features, Statistics, reading_features, stack
+from cnmine.newwords.learner import DICTIONARY_WEIGHT, MIN_GUESS
 from cnmine.newwords.unigram import read_candidates
 from cnmine.newwords.wordhood import judge_by_dictionary
 

@@ -2,6 +2,7 @@
 
     python benchmarks/newwords_speed.py --sizes 1 10 --jsonl speed.jsonl
     python benchmarks/newwords_speed.py --sizes 1 10 100 220 --threads 1 2 --jsonl speed.jsonl
+    python benchmarks/newwords_speed.py --sizes 220 1000 --memory plenty 1G --methods distant --parts command
 
 README.md says what the columns mean; compare.py compares two files of records.
 """
@@ -15,6 +16,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
 import corpora
@@ -34,7 +36,8 @@ SHORT_REPEATS = 5  # of what takes a few seconds: the median counts
 SHORT_MB = 1.0
 NAIVE_MAX_MB = 10.0  # the plain counter needs about 10 s and 300 MB for every MB
 SHORTEST_SECONDS = 0.005  # a rate of anything shorter says nothing
-COMMAND_HEADER = ("task", "method", "MB", "threads", "wall s", "MB/s", "CPU s", "peak MB", "runs")
+PLENTY = "plenty"
+COMMAND_HEADER = ("task", "method", "MB", "memory", "threads", "wall s", "MB/s", "CPU s", "peak MB", "runs")
 STAGE_HEADER = ("stage", "corpus", "MB", "threads", "seconds", "MB/s", "CPU s", "of sort", "peak MB")
 
 
@@ -58,9 +61,8 @@ def measure_command(command: Sequence[str], repeats: int, *, output: Path | None
 def measure_help() -> Iterator[dict]:
     """Start to end of ``cnmine --help``: what every command costs before it begins."""
     run_process([*launcher(), "--help"])
-    yield {"task": "help", "method": "", "corpus": "", "n_bytes": 0, "threads": 1} | measure_command(
-        [*launcher(), "--help"], SHORT_REPEATS
-    )
+    shared = {"task": "help", "method": "", "corpus": "", "n_bytes": 0, "threads": 1}
+    yield shared | measure_command([*launcher(), "--help"], SHORT_REPEATS)
 
 
 def measure_commands(path: Path, corpus: str, arguments: argparse.Namespace) -> Iterator[dict]:
@@ -68,19 +70,20 @@ def measure_commands(path: Path, corpus: str, arguments: argparse.Namespace) -> 
     n_bytes = path.stat().st_size
     repeats = arguments.repeats or (SHORT_REPEATS if n_bytes <= SHORT_MB * 1e6 else 1)
     output = path.with_suffix(".tsv")
-    for method in arguments.methods:
-        for threads in arguments.threads:
-            options = ["-o", str(output), "-q", "--threads", str(threads), *COMMANDS[method]]
-            command = [*launcher(), "newwords", str(path), *options]
-            warm_up(options)
-            runs.report(f"{n_bytes / 1e6:.0f} MB, {method}, {threads} threads …")
-            yield {
-                "task": "newwords",
-                "method": method,
-                "corpus": corpus,
-                "n_bytes": n_bytes,
-                "threads": threads,
-            } | measure_command(command, repeats, output=output)
+    for method, memory, threads in product(arguments.methods, arguments.memory, arguments.threads):
+        limit = [] if memory == PLENTY else ["--memory", memory]
+        options = ["-o", str(output), "-q", "--threads", str(threads), *COMMANDS[method]]
+        command = [*launcher(), "newwords", str(path), *options, *limit]
+        warm_up(options)
+        runs.report(f"{n_bytes / 1e6:.0f} MB, {method}, memory {memory}, {threads} threads …")
+        yield {
+            "task": "newwords",
+            "method": method,
+            "corpus": corpus,
+            "n_bytes": n_bytes,
+            "memory": None if memory == PLENTY else memory,
+            "threads": threads,
+        } | measure_command(command, repeats, output=output)
 
 
 def warm_up(options: Sequence[str]) -> None:
@@ -108,6 +111,7 @@ def command_row(record: dict) -> tuple:
         record["task"],
         record["method"],
         f"{megabytes:.1f}" if megabytes else None,
+        record.get("memory") or PLENTY,
         record["threads"],
         record["seconds"],
         megabytes / record["seconds"] if megabytes else None,
@@ -142,7 +146,7 @@ def run_sizes(arguments: argparse.Namespace, recorder: runs.Recorder) -> None:
     for size_mb in arguments.sizes:
         with tempfile.TemporaryDirectory(prefix="cnmine-", dir=arguments.temp_dir) as folder:
             path = Path(folder, "corpus.txt")
-            corpus = corpora.make_corpus(path, int(size_mb * 1e6), arguments.data)
+            corpus, _ = corpora.make_long_corpus(path, int(size_mb * 1e6), arguments.data)
             if path.stat().st_size < (1 - corpora.SLACK) * size_mb * 1e6:
                 runs.report(f"{size_mb:g} MB: the corpora have {path.stat().st_size / 1e6:.1f} MB")
             for measure in parts:
@@ -167,6 +171,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--sizes", nargs="+", type=float, default=[1.0], metavar="MB", help="of the texts (default 1)")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--methods", nargs="+", choices=COMMANDS, default=["distant", "cut", "compat-2019"])
+    parser.add_argument(
+        "--memory", nargs="+", default=[PLENTY], help=f"--memory of the commands (default {PLENTY}: unset)"
+    )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--repeats", type=int, help="runs of a command (default 5 up to 1 MB, else 1)")
     parser.add_argument("--temp-dir", type=Path, help="where the texts are written")

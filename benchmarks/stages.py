@@ -33,13 +33,14 @@ from cnmine.counting.corpus import Corpus, read_corpus
 from cnmine.counting.table import NgramTable
 from cnmine.dtypes import N_BOUNDARIES
 from cnmine.io.paths import find_sources
-from cnmine.newwords import discovery
+from cnmine.newwords import discovery, learner
 from cnmine.newwords.cutting import cut_words
 from cnmine.newwords.dictionary import load_dictionary
 
 MIN_COUNT = 5
 MAX_LEN = 6
 SORT_REPEATS = 3
+PLUMBING = ("release_pages", "sigmoid", "steps")  # of no interest by themselves
 
 
 class Timer:
@@ -85,6 +86,7 @@ def timed_calls(module: types.ModuleType, timer: Timer) -> Iterator[None]:
         if isinstance(value, types.FunctionType)
         and value.__module__.startswith("cnmine.")
         and value.__module__ != module.__name__
+        and name not in PLUMBING
     }
     try:
         for name, function in imported.items():
@@ -104,7 +106,7 @@ def time_stages(path: Path, threads: int, timer: Timer, *, with_naive: bool) -> 
         lambda corpus: digest_array(corpus.units),
     )
     time_sort(len(corpus.units), timer)
-    with timed_calls(discovery, timer):
+    with timed_calls(discovery, timer), timed_calls(learner, timer):
         found = timer.run(
             "discover_words",
             lambda: discovery.discover_words(

@@ -27,6 +27,10 @@ class Space:
         """
         return np.empty(shape, dtype)
 
+    def keep(self, array: np.ndarray, what: str) -> np.ndarray:
+        """The array itself, or a copy of it that takes no memory, to be read once from its beginning to its end."""
+        return array
+
     def put_aside(self, array: np.ndarray, what: str) -> Callable[[], np.ndarray]:
         """Keep an array until it is asked for again, once: the array comes when what is returned is called."""
         kept = [array]

@@ -17,6 +17,7 @@ from cnmine.errors import ResourceError, UsageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from cnmine.cli.room import Room
     from cnmine.counting.corpus import Corpus
     from cnmine.io.paths import Source
     from cnmine.newwords.discovery import WordTable
@@ -64,6 +65,7 @@ class Settings:
     seed: int
     threads: int | None
     memory: int | None
+    temp_dir: str | None
     quiet: bool
     verbose: bool
     store: str | None = None  # the only source, if it is no text
@@ -128,6 +130,7 @@ class Settings:
 @options.seed
 @options.threads
 @options.memory
+@options.temp_dir
 @options.quiet
 @options.verbose
 @click.pass_context
@@ -139,7 +142,9 @@ def command(ctx: click.Context, **values: Any) -> None:
     corpora (weights that come with cnmine) together with the words of the dictionary that occur in the same text;
     of cohesion and entropy it is the cohesion or the smaller neighbour entropy in nats; of cut, the count.
 
-    Cost: one pass over the text; memory about 0.35 GB and 8.5 times the text.
+    Cost: one pass over the text; memory 0.35 GB and up to 6.5 times the text, or --memory if that is less, with four
+    to seven times the text in --temp-dir. Some 0.35 GB and 0.6 times the text are needed in any case;
+    --method cut and --compat-2019 work in memory only.
 
     \b
     Examples:
@@ -203,7 +208,7 @@ def option_name(name: str) -> str:
 
 def _run(settings: Settings, sources: list[Source], messages: Messages) -> int:
     """Do what the command asks for; return how many bad byte sequences were passed over."""
-    from cnmine.cli.memory import check_memory, memory_limit
+    from cnmine.cli.room import Room
     from cnmine.cli.wordlist import open_word_list
     from cnmine.newwords.dictionary import load_dictionary
     from cnmine.newwords.selection import DEFAULT_MIN_SCORES
@@ -212,27 +217,20 @@ def _run(settings: Settings, sources: list[Source], messages: Messages) -> int:
         settings.min_score = DEFAULT_MIN_SCORES[settings.method]
     min_count = settings.min_count or 5
     threads = options.count_threads(settings.threads)
-    limit = memory_limit(settings.memory)
-    if settings.store:
-        from cnmine.ngrams.lookup import open_ngrams
-
-        with open_ngrams(settings.store) as store:
-            settings.fold_case = store.settings["fold_case"]
-    else:
-        check_memory(sum(source.n_bytes or 0 for source in sources), limit)
+    room = Room(settings, sources)
     # Everything that can be refused is refused before the work begins.
     dictionary = (
         None if settings.no_dict else load_dictionary(settings.dict_paths or None, fold_case=settings.fold_case)
     )
     exclude = load_dictionary(settings.exclude, fold_case=settings.fold_case) if settings.exclude else frozenset()
-    with open_word_list(settings, messages) as word_list, ExitStack() as spools:
+    with open_word_list(settings, messages) as word_list, room, ExitStack() as spools:
         if settings.examples:
-            sources = [spool_source(source, spools) for source in sources]
-        corpus = _read(settings, sources, threads, messages)
-        check_memory(corpus.n_bytes, limit)
-        word_table = _discover(settings, corpus, dictionary, min_count, threads, messages)
+            sources = [spool_source(source, spools, settings.temp_dir) for source in sources]
+        corpus = _read(settings, sources, room, threads, messages)
+        room.see(corpus)
+        word_table = _discover(settings, corpus, dictionary, room, threads, messages)
         chosen = _select(settings, word_table, corpus, exclude, min_count, messages)
-        examples = _examples(settings, word_table, chosen, corpus, sources, threads, messages)
+        examples = _examples(settings, word_table, chosen, corpus, sources, room, messages)
         messages.step("writing")
         word_list.write(word_table, chosen, examples)
     seconds = messages.seconds
@@ -243,19 +241,20 @@ def _run(settings: Settings, sources: list[Source], messages: Messages) -> int:
     return corpus.n_bad
 
 
-def _read(settings: Settings, sources: list[Source], threads: int, messages: Messages) -> Corpus:
+def _read(settings: Settings, sources: list[Source], room: Room, threads: int, messages: Messages) -> Corpus:
     from cnmine.counting.corpus import MAX_UNITS, read_corpus
     from cnmine.io.source import total_bytes
 
     if notice := kernel_notice():
         messages.notice(notice)
     if settings.store:
-        return _load(settings.store, messages)
+        return _load(settings.store, room, messages)
     messages.step("reading", total=total_bytes(sources), unit="B")
     corpus = read_corpus(
         sources,
         **settings.input_options(),
         fold_case=settings.fold_case,
+        space=room.space,
         threads=threads,
         on_progress=messages.advance,
         on_notice=messages.notice,
@@ -268,20 +267,20 @@ def _read(settings: Settings, sources: list[Source], threads: int, messages: Mes
     return corpus
 
 
-def _load(path: str, messages: Messages) -> Corpus:
+def _load(path: str, room: Room, messages: Messages) -> Corpus:
     from cnmine.ngrams.corpus import load_corpus
     from cnmine.ngrams.lookup import open_ngrams
 
     messages.step("reading the store")
     with open_ngrams(path) as store:
-        return load_corpus(store)
+        return load_corpus(store, room.space)
 
 
 def _discover(
     settings: Settings,
     corpus: Corpus,
     dictionary: frozenset[str] | None,
-    min_count: int,
+    room: Room,
     threads: int,
     messages: Messages,
 ) -> WordTable:
@@ -294,11 +293,13 @@ def _discover(
         corpus,
         method=settings.method,
         dictionary=dictionary,
-        min_count=min_count,
+        min_count=settings.min_count or 5,
         min_len=settings.min_len,
         max_len=settings.max_len,
         seed=settings.seed,
         threads=threads,
+        budget_bytes=room.budget_bytes,
+        space=room.space,
         on_step=messages.step,
         on_progress=messages.advance,
         **extra,
@@ -344,7 +345,7 @@ def _examples(
     chosen: np.ndarray,
     corpus: Corpus,
     sources: list[Source],
-    threads: int,
+    room: Room,
     messages: Messages,
 ) -> list[list[str]] | None:
     if not settings.examples:
@@ -361,12 +362,13 @@ def _examples(
         n_examples=settings.examples,
         **settings.input_options(),
         fold_case=settings.fold_case,
-        threads=threads,
+        threads=options.count_threads(settings.threads),
+        space=room.space,
         on_progress=messages.advance,
     )
 
 
-def spool_source(source: Source, stack: ExitStack) -> Source:
+def spool_source(source: Source, stack: ExitStack, temp_dir: str | None) -> Source:
     """A source that can be read twice: itself, or a temporary copy of what cannot be rewound."""
     if source.n_bytes is not None:
         return source
@@ -377,10 +379,12 @@ def spool_source(source: Source, stack: ExitStack) -> Source:
 
     from cnmine.io.paths import open_source
 
-    path = os.path.join(stack.enter_context(tempfile.TemporaryDirectory(prefix="cnmine-")), "input")
+    path = os.path.join(stack.enter_context(tempfile.TemporaryDirectory(prefix="cnmine-", dir=temp_dir)), "input")
     try:
         with open_source(source) as stream, open(path, "wb") as copy:
             shutil.copyfileobj(stream, copy, 1 << 20)
     except OSError as err:
-        raise ResourceError(f"{path}: {err.strerror}; --examples copies the input: choose a place with TMPDIR") from err
+        raise ResourceError(
+            f"{path}: {err.strerror}; --examples copies the input: choose a place with --temp-dir"
+        ) from err
     return replace(source, path=path, n_bytes=os.path.getsize(path))

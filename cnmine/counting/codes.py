@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from cnmine._space import MEMORY, Space
 from cnmine.counting import _kernels as kernels
 from cnmine.dtypes import CODEPOINT, COUNT, N_BOUNDARIES, RUN_BASE
 from cnmine.io.paths import Source
@@ -40,6 +41,8 @@ class EncodedText:
         Length of all pieces.
     is_last
         Whether nothing follows.
+    space
+        Where the pieces are kept.
     """
 
     pieces: list[tuple[np.ndarray, bool]] = field(default_factory=list)
@@ -51,6 +54,7 @@ class EncodedText:
     n_lines: int = 0
     n_codes: int = 0
     is_last: bool = False
+    space: Space = MEMORY
 
     def append(self, codes: np.ndarray, runs: list[bytes], joins_previous: bool) -> None:
         """Add the codes of a block, in which run ``j`` is ``RUN_BASE + j``; renumbers them in place."""
@@ -61,7 +65,7 @@ class EncodedText:
             grown[: len(self.counts)] = self.counts
             self.counts = grown
         kernels.count_units(codes, self.counts)
-        self.pieces.append((codes, joins_previous))
+        self.pieces.append((self.space.keep(codes, "the text"), joins_previous))
         self.n_codes += len(codes)
 
     def cut_open_span(self) -> EncodedText:
@@ -82,7 +86,7 @@ class EncodedText:
             tail.append(codes)
             if not joins_previous:
                 break
-        following = EncodedText()
+        following = EncodedText(space=self.space)
         if tail:
             codes = np.concatenate(tail[::-1])
             self.n_codes = sum(len(piece) for piece, _ in self.pieces)
@@ -112,6 +116,7 @@ def read_codes(
     punctuation: str = "drop",
     block_bytes: int = 1 << 22,
     max_codes: int | None = None,
+    space: Space = MEMORY,
     threads: int = 1,
     on_progress: Callable[[int], None] = lambda n: None,
     on_notice: Callable[[str], None] = lambda text: None,
@@ -123,6 +128,8 @@ def read_codes(
     max_codes
         Codes of one stretch, about; a stretch ends at a boundary, so one endless span may exceed it. None reads
         everything into one.
+    space
+        Where the codes are kept.
     punctuation
         Whether it is kept as units or dropped; see `cnmine.io.units.encode_block`.
     encoding, jsonl_field, column, bad_bytes, fold_case, block_bytes, threads, on_progress, on_notice
@@ -139,7 +146,7 @@ def read_codes(
 
     Notes
     -----
-    Memory: 4 bytes a unit and 9 MB a stretch.
+    Memory: 9 MB a stretch; 4 bytes a unit in ``space``.
     """
     passed_over: list[int] = []
     blocks = read_blocks(
@@ -152,7 +159,7 @@ def read_codes(
         on_notice=on_notice,
         on_bad=passed_over.append,
     )
-    text, is_open = EncodedText(), False
+    text, is_open = EncodedText(space=space), False
     encoded = encode_blocks(
         blocks,
         fold_case=fold_case,
@@ -163,7 +170,7 @@ def read_codes(
     )
     for block, encoded_block in encoded:
         if max_codes is not None and text.n_codes and text.n_codes + len(encoded_block.codes) > max_codes:
-            following = text.cut_open_span() if block.joins_previous else EncodedText()
+            following = text.cut_open_span() if block.joins_previous else EncodedText(space=space)
             joins_previous = block.joins_previous and following.n_codes > 0
             if text.n_codes:
                 yield text

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from cnmine._memory import release_pages, trim_heap
+from cnmine._space import MEMORY, Space
 from cnmine.counting.codes import read_codes
 from cnmine.dtypes import N_BOUNDARIES, RUN_BASE, UNIT
 from cnmine.io.paths import Source
@@ -18,7 +20,7 @@ PADDING = 8  # boundaries behind the last unit, so that no window runs past the 
 
 @dataclass
 class Corpus:
-    """A corpus in memory.
+    """A corpus.
 
     Attributes
     ----------
@@ -58,11 +60,12 @@ def read_corpus(
     bad_bytes: str = "stop",
     fold_case: bool = False,
     block_bytes: int = 1 << 22,
+    space: Space = MEMORY,
     threads: int = 1,
     on_progress: Callable[[int], None] = lambda n: None,
     on_notice: Callable[[str], None] = lambda text: None,
 ) -> Corpus:
-    """Read sources into memory, each once.
+    """Read sources, each once.
 
     Parameters
     ----------
@@ -72,6 +75,8 @@ def read_corpus(
         As for `cnmine.io.source.read_blocks`.
     fold_case
         Whether runs of letters are counted in small letters.
+    space
+        Where the text is put, 4 bytes a unit while reading and 2 afterwards.
     threads
         Worker threads; the result does not depend on it.
     on_progress
@@ -86,7 +91,7 @@ def read_corpus(
 
     Notes
     -----
-    One pass. Memory: about 6 bytes a unit while reading, 2 afterwards.
+    One pass. Memory besides ``space``: some 300 bytes for each different run of letters and digits.
     """
     [text] = read_codes(
         sources,
@@ -96,6 +101,7 @@ def read_corpus(
         bad_bytes=bad_bytes,
         fold_case=fold_case,
         block_bytes=block_bytes,
+        space=space,
         threads=threads,
         on_progress=on_progress,
         on_notice=on_notice,
@@ -105,8 +111,24 @@ def read_corpus(
     rare_tokens = int(counts[N_BOUNDARIES:].sum()) if n_rare else 0
     if n_rare:
         rare_tokens -= int(counts[N_BOUNDARIES:][unit_of_code[N_BOUNDARIES : len(counts)] >= N_BOUNDARIES].sum())
-    units = np.concatenate([*join_blocks(_take_pieces(text.pieces, unit_of_code)), np.zeros(PADDING, dtype=UNIT)])
+    # Every piece may be parted from the one before by a boundary; the last is followed by one.
+    most = text.n_codes + len(text.pieces) + 1
+    units = write_units(join_blocks(_take_pieces(text.pieces, unit_of_code)), most, space)
+    text.run_ids.clear()
+    trim_heap()
     return Corpus(units, vocabulary, text.n_bytes, text.n_characters, n_rare, rare_tokens, text.n_bad)
+
+
+def write_units(pieces: Iterable[np.ndarray], most: int, space: Space) -> np.ndarray:
+    """Put pieces of a text behind one another, ``most`` units or fewer, and ``PADDING`` at the end."""
+    units = space.new_array(most + PADDING, UNIT, "the text")
+    stop = 0
+    for piece in pieces:
+        start, stop = stop, stop + len(piece)
+        units[start:stop] = piece
+        release_pages(units)
+    units[stop : stop + PADDING] = 0
+    return units[: stop + PADDING]
 
 
 def _take_pieces(pieces: list[tuple[np.ndarray, bool]], unit_of_code: np.ndarray) -> Iterator[tuple[np.ndarray, bool]]:

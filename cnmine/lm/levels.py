@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +13,7 @@ from cnmine.dtypes import COUNT, N_BOUNDARIES
 from cnmine.errors import ResourceError
 from cnmine.lm import _kernels as kernels
 from cnmine.ngrams.scan import Windows
-from cnmine.sorting.scratch import map_array
+from cnmine.sorting.pool import ArrayPool
 
 ROW = np.uint32  # number of a row within its level
 MAX_ROWS = 1 << 32
@@ -28,57 +26,6 @@ def release_pages(*arrays: np.ndarray) -> None:
     """Let go of the memory behind arrays that lie in files; what is used again is read again."""
     for array in arrays:
         _memory.release_pages(array)
-
-
-class ArrayPool:
-    """Arrays that lie in memory as long as they fit a budget, else in files without a name.
-
-    Parameters
-    ----------
-    budget_bytes
-        Memory for all arrays together; None for no limit.
-    temp_dir
-        Directory for the files; the system's by default.
-    """
-
-    def __init__(self, budget_bytes: int | None = None, temp_dir: str | None = None) -> None:
-        self._free_bytes = budget_bytes
-        self._temp_dir = temp_dir
-
-    def take(self, n_bytes: int) -> bool:
-        """Whether so many bytes more may be taken; a negative number gives some back."""
-        if self._free_bytes is None:
-            return True
-        if n_bytes > self._free_bytes:
-            return False
-        self._free_bytes -= n_bytes
-        return True
-
-    def empty(self, n_items: int, dtype: np.typing.DTypeLike) -> np.ndarray:
-        """An array of any content."""
-        n_bytes = n_items * np.dtype(dtype).itemsize
-        if self.take(n_bytes) or n_items == 0:
-            return np.empty(n_items, dtype)
-        with self.new_file() as file, self.named_errors(n_bytes):
-            return map_array(file, n_items, dtype).view(np.ndarray)
-
-    def new_file(self) -> Any:
-        """A file that is gone when it is closed."""
-        with self.named_errors(0):
-            return tempfile.TemporaryFile(prefix="cnmine-", dir=self._temp_dir, buffering=0)
-
-    @contextmanager
-    def named_errors(self, n_bytes: int) -> Iterator[None]:
-        """Failures of the disk as errors that name it."""
-        try:
-            yield
-        except OSError as err:
-            place = self._temp_dir or tempfile.gettempdir()
-            wanted = f" for {n_bytes / 1e6:,.0f} MB" if n_bytes else ""
-            raise ResourceError(
-                f"{place}: no room{wanted}: {err.strerror or err}; make room, choose another place with --temp-dir, "
-                "or raise --memory"
-            ) from err
 
 
 class Column:

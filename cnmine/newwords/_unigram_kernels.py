@@ -157,13 +157,13 @@ def add_edges(units, node_at, lattice, sums):  # u2[n + 1], i4[n], lattice, i8[m
 
 
 @kernel
-def link_nodes(nearest, parents, up):  # i4[n], i4[n], i4[m]
+def link_nodes(rows, nearest, parents, up):  # (i8, i8), i4[n], i4[n], i4[m]
     """Link the nodes upwards, and write for every row the longest node among its prefixes, itself included.
 
-    ``nearest`` has the node of every row, or -1, to begin with. Rows come by order, so parents are done before
-    their extensions.
+    For the rows ``start, stop = rows``. ``nearest`` has the node of every row, or -1, to begin with. Rows come by
+    order, so parents are done before their extensions.
     """
-    for row in range(nearest.shape[0]):
+    for row in range(rows[0], rows[1]):
         above = nearest[parents[row]] if parents[row] >= 0 else -1
         node = nearest[row]
         if node >= 0:

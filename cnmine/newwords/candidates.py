@@ -7,19 +7,24 @@ from typing import overload
 
 import numpy as np
 
+from cnmine._memory import release_pages
+from cnmine._space import MEMORY, Space
 from cnmine.counting import _trie_kernels as trie_kernels
 from cnmine.counting.corpus import Corpus
-from cnmine.counting.table import NgramTable
+from cnmine.counting.table import ROWS_PER_STEP, NgramTable
 from cnmine.dtypes import N_BOUNDARIES, RUN_BASE, UNIT
 from cnmine.io.units import encode_block
 from cnmine.newwords import _candidate_kernels as kernels
 
 
-def find_candidates(corpus: Corpus, table: NgramTable, *, min_len: int = 2, max_len: int = 6) -> np.ndarray:
+def find_candidates(
+    corpus: Corpus, table: NgramTable, *, min_len: int = 2, max_len: int = 6, space: Space = MEMORY
+) -> np.ndarray:
     """Rows of the n-grams that may be words.
 
     A candidate has ``min_len`` to ``max_len`` units, at least one Han character, and no unit that is a
-    bare number: what stands with numbers is a quantity or a date far more often than a word.
+    bare number: what stands with numbers is a quantity or a date far more often than a word. They are put
+    into ``space``.
 
     Returns
     -------
@@ -29,8 +34,17 @@ def find_candidates(corpus: Corpus, table: NgramTable, *, min_len: int = 2, max_
     is_han = np.array([len(text) == 1 and ord(text) > 0x3000 for text in corpus.vocabulary], np.bool_)
     keeps = np.zeros(len(table), dtype=np.uint8)
     kernels.mark_candidates(table.parents, table.last_units, is_number, is_han, keeps)
-    orders = table.orders()
-    return np.flatnonzero((keeps == kernels.HAS_HAN) & (orders >= min_len) & (orders <= max_len))
+    table.release()
+    first = int(table.order_offsets[min(min_len, table.max_order + 1) - 1])
+    keeps[:first] = keeps[int(table.order_offsets[min(max_len, table.max_order)]) :] = kernels.HAS_NUMBER
+    rows = space.new_array(int(np.count_nonzero(keeps == kernels.HAS_HAN)), np.int64, "the candidates")
+    stop = 0
+    for start in range(0, len(table), ROWS_PER_STEP):
+        found = np.flatnonzero(keeps[start : start + ROWS_PER_STEP] == kernels.HAS_HAN)
+        rows[stop : stop + len(found)] = found + start
+        stop += len(found)
+        release_pages(rows)
+    return rows
 
 
 def find_known_rows(corpus: Corpus, table: NgramTable, words: Collection[str]) -> np.ndarray:
@@ -61,6 +75,7 @@ def find_known_rows(corpus: Corpus, table: NgramTable, words: Collection[str]) -
     closes = is_boundary & (raw[encoded.starts + 1] == ord("\n"))
     opens = is_boundary & (raw[stops] == ord("\n"))
     trie_kernels.mark_words(units, is_boundary, (closes, opens), (table.last_units, table.child_offsets), is_known)
+    table.release()
     return is_known
 
 

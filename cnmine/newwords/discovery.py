@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
+from cnmine._memory import release_pages, trim_heap
+from cnmine._space import MEMORY, Space
 from cnmine.counting.corpus import Corpus
 from cnmine.counting.counter import MAX_ORDER, count_ngrams
 from cnmine.counting.table import NO_ROW, NgramTable
@@ -15,25 +16,13 @@ from cnmine.errors import UsageError
 from cnmine.newwords.candidates import Texts, find_candidates, find_known_rows
 from cnmine.newwords.cutting import THRESHOLDS, cut_words
 from cnmine.newwords.experience import EXPERIENCE, Experience
-from cnmine.newwords.features import Features, Statistics, reading_features
+from cnmine.newwords.features import Statistics
+from cnmine.newwords.learner import Learner, OnStep
+from cnmine.newwords.ranking import sort_by_score, steps
 from cnmine.newwords.selection import split_units
-from cnmine.newwords.unigram import read_candidates, units_to_read
-from cnmine.newwords.wordhood import MIN_KNOWN, N_FITS, judge_by_dictionary
 
 METHODS = ("distant", "cohesion", "entropy", "cut")
-# Candidates that experience takes for words with less than this probability are not looked at again.
-MIN_GUESS = 0.02
 SHOWN = ("cohesion", "npmi", "left_entropy", "right_entropy", "left_autonomy", "right_autonomy")
-# How much the log odds learned from the dictionary weigh beside those of experience. More helps on text
-# like that of the dictionary and harms on novels; chosen on the development corpora.
-DICTIONARY_WEIGHT = 0.5
-WITHOUT_DICTIONARY = "ranked by cohesion, autonomy and how the text reads, as learned from other texts"
-
-
-class OnStep(Protocol):
-    """Told of every step of the work: what it is, and how many units of progress it will report."""
-
-    def __call__(self, text: str, *, total: int | None = None) -> None: ...
 
 
 def _silent(text: str, *, total: int | None = None) -> None:
@@ -114,6 +103,8 @@ def discover_words(
     cut_thresholds: Sequence[float] = THRESHOLDS,
     back_check: str = "strict",
     experience: Experience = EXPERIENCE,
+    budget_bytes: int | None = None,
+    space: Space = MEMORY,
     on_step: OnStep = _silent,
     on_progress: Callable[[int], None] = lambda n: None,
 ) -> WordTable:
@@ -139,6 +130,11 @@ def discover_words(
         Of ``cut``.
     experience
         Weights to use instead of those that come with cnmine.
+    budget_bytes
+        Memory to work in, besides ``corpus``, ``space`` and some 250 MB of libraries; the result does not depend on it.
+        None for what is fastest. ``cut`` takes what it needs.
+    space
+        Where arrays with as many items as the text has units, or n-grams, are put.
     on_step, on_progress
         Told of every step, and of what has been done of it since the last call.
 
@@ -150,10 +146,13 @@ def discover_words(
     ------
     UsageError
         If an option is out of its range.
+    ResourceError
+        If the budget, or the disk where ``space`` uses one, is too small.
 
     Notes
     -----
-    Time: linear in the corpus. Memory: about 20 bytes a unit and 200 bytes a frequent n-gram.
+    Time: linear in the corpus, and a pass over it for every ``budget_bytes / 60`` units. In ``space`` 8 bytes a unit
+    and about 150 a frequent n-gram, a fifth of which may be in memory at a time.
     """
     _check_options(method, min_len, max_len, cut_thresholds)
     on_step("counting", total=len(corpus.units))
@@ -162,8 +161,11 @@ def discover_words(
         max_order=max(max_len, len(cut_thresholds)) if method == "cut" else max_len,
         min_count=min_count,
         threads=threads,
+        budget_bytes=budget_bytes,
+        space=space,
         on_progress=on_progress,
     )
+    trim_heap()
     if method == "cut":
         on_step("cutting", total=len(corpus.units))
         found = cut_words(
@@ -171,42 +173,46 @@ def discover_words(
         )
         return _tabulate_segments(corpus, table, found, dictionary, min_len, max_len)
     on_step("measuring candidates")
-    rows = find_candidates(corpus, table, min_len=min_len, max_len=max_len)
-    is_known = find_known_rows(corpus, table, dictionary or frozenset())[rows]
-    candidates = WordTable(
-        Texts(corpus, table, rows),
-        np.zeros(len(rows)),
-        table.counts[rows],
-        is_known,
-        np.full(len(rows), np.nan),
-        rows,
-        table,
-        Statistics(table),
-    )
+    rows = find_candidates(corpus, table, min_len=min_len, max_len=max_len, space=space)
+    is_known = find_known_rows(corpus, table, dictionary or frozenset())
+    candidates = _tabulate_candidates(corpus, rows, is_known, Statistics(table, threads, space), space)
+    del rows, is_known
     if method == "distant":
-        learner = _Learner(experience, dictionary is not None, seed, threads, on_step, on_progress)
+        learner = Learner(experience, dictionary is not None, seed, threads, on_step, on_progress, space, budget_bytes)
         learner.score(corpus, candidates)
     else:
         name = {"cohesion": "cohesion", "entropy": "freedom"}[method]
-        candidates.scores = candidates.statistics.measure(rows, (name,))[name].astype(np.float64)
-    return _sort(corpus, candidates)
+        for part in steps(len(candidates.rows)):
+            candidates.scores[part] = candidates.statistics.measure(candidates.rows[part], (name,))[name]
+            release_pages(candidates.scores)
+    trim_heap()
+    return _sort(corpus, candidates, space, budget_bytes)
 
 
-def _sort(corpus: Corpus, found: WordTable) -> WordTable:
+def _tabulate_candidates(
+    corpus: Corpus, rows: np.ndarray, is_known: np.ndarray, statistics: Statistics, space: Space
+) -> WordTable:
+    """The candidates as they stand in the table of n-grams, without scores."""
+    table = statistics.table
+
+    def new(dtype: np.typing.DTypeLike) -> np.ndarray:
+        return space.new_array(len(rows), dtype, "the candidates")
+
+    scores, counts, known, shares = new(np.float64), new(np.int64), new(np.bool_), new(np.float64)
+    for part in steps(len(rows)):
+        scores[part], shares[part] = 0.0, np.nan
+        counts[part], known[part] = table.counts[rows[part]], is_known[rows[part]]
+        for array in (scores, counts, known, shares, table.counts, rows):
+            release_pages(array)
+    return WordTable(Texts(corpus, table, rows), scores, counts, known, shares, rows, table, statistics)
+
+
+def _sort(corpus: Corpus, found: WordTable, space: Space, budget_bytes: int | None) -> WordTable:
     """The candidates, best first; those of equal score stay in the order of the table."""
-    best_first = np.argsort(-found.scores, kind="stable")
-    rows = found.rows[best_first]
-    return WordTable(
-        Texts(corpus, found.table, rows),
-        found.scores[best_first],
-        found.counts[best_first],
-        found.is_known[best_first],
-        found.shares[best_first],
-        rows,
-        found.table,
-        found.statistics,
-        found.notes,
-    )
+    columns = [found.scores, found.counts, found.is_known, found.shares, found.rows]
+    scores, counts, is_known, shares, rows = sort_by_score(found.scores, columns, space, budget_bytes)
+    words = Texts(corpus, found.table, rows)
+    return WordTable(words, scores, counts, is_known, shares, rows, found.table, found.statistics, found.notes)
 
 
 def _check_options(method: str, min_len: int, max_len: int, cut_thresholds: Sequence[float]) -> None:
@@ -216,64 +222,6 @@ def _check_options(method: str, min_len: int, max_len: int, cut_thresholds: Sequ
         raise UsageError(f"lengths must be 1 to {MAX_ORDER} units, min_len at most max_len; not {min_len} to {max_len}")
     if not 1 <= len(cut_thresholds) <= MAX_ORDER:
         raise UsageError(f"cut_thresholds must be 1 to {MAX_ORDER} numbers, not {len(cut_thresholds)}")
-
-
-@dataclass(frozen=True)
-class _Learner:
-    """What ``distant`` needs besides the candidates."""
-
-    experience: Experience
-    has_dictionary: bool
-    seed: int
-    threads: int
-    on_step: OnStep
-    on_progress: Callable[[int], None]
-
-    def score(self, corpus: Corpus, found: WordTable) -> None:
-        """Fill in the probability of every candidate, how it is read, and what to tell about it."""
-        table = found.table
-        guess = self.experience.guess
-        found.scores = _sigmoid(guess.log_odds(found.statistics.measure(found.rows, guess.names)))
-        # One-unit candidates have nothing inside to judge by; the guess has to do.
-        kept = np.flatnonzero((found.scores > MIN_GUESS) & (found.rows >= table.order_offsets[1]))
-        if len(kept) == 0:
-            return
-        self.on_step("reading the text with the candidates", total=units_to_read(len(corpus.units)))
-        readings = read_candidates(
-            corpus.units,
-            table,
-            found.rows[kept],
-            found.scores[kept],
-            threads=self.threads,
-            on_progress=self.on_progress,
-        )
-        found.shares[kept] = readings.shares
-        features = found.statistics.measure(found.rows[kept]) | reading_features(readings)
-        found.scores[kept] = self._judge(features, found.is_known[kept], found.notes)
-
-    def _judge(self, features: Features, is_known: np.ndarray, notes: list[str]) -> np.ndarray:
-        log_odds = self.experience.judge.log_odds(features)
-        n_known = int(is_known.sum())
-        if not self.has_dictionary:
-            notes.append(f"no dictionary: {WITHOUT_DICTIONARY}")
-            return _sigmoid(log_odds)
-        if not MIN_KNOWN <= n_known < len(is_known):
-            how_many = "too few" if n_known < MIN_KNOWN else "all there are"
-            notes.append(
-                f"{n_known:,} candidates here are in the dictionary, {how_many}, so nothing can be learned from it: "
-                f"{WITHOUT_DICTIONARY}"
-            )
-            return _sigmoid(log_odds)
-        self.on_step("learning from the dictionary", total=N_FITS)
-        learned = judge_by_dictionary(
-            features, is_known, seed=self.seed, threads=self.threads, on_progress=self.on_progress
-        )
-        offsets = np.where(is_known, self.experience.known_offset, self.experience.unknown_offset)
-        return _sigmoid(self.experience.scale * (log_odds + DICTIONARY_WEIGHT * learned) + offsets)
-
-
-def _sigmoid(log_odds: np.ndarray) -> np.ndarray:
-    return 1.0 / (1.0 + np.exp(-log_odds))
 
 
 def _tabulate_segments(

@@ -8,16 +8,20 @@ sources are read once more for the characters, which units do not keep.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnmine._memory import release_pages
+from cnmine._space import MEMORY, Space
+from cnmine.counting.table import ROWS_PER_STEP
 from cnmine.dtypes import N_BOUNDARIES, RUN_BASE
 from cnmine.errors import CorpusError
 from cnmine.io.source import Block, read_blocks
 from cnmine.io.units import UnitBlock, encode_block, encode_blocks
+from cnmine.newwords.ranking import take
 from cnmine.newwords.selection import take_words
 
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 WIDTH = 20  # characters shown on each side
 CONTEXT_UNITS = 12  # units on each side that tell one occurrence from another
 _BATCH = 1 << 20  # positions looked at together
+MAX_WAITING = 1 << 21  # places of words that wait for being picked
+_FIELDS = ("positions", "words", "lengths", "contexts")
 _MARGIN_BYTES = 4 * WIDTH + 256  # of the neighbouring blocks: the width, and the longest word
 _BREAKS = str.maketrans("\t\r\v\f\0", "     ")
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -48,6 +54,7 @@ def find_examples(
     bad_bytes: str = "stop",
     fold_case: bool = False,
     threads: int = 1,
+    space: Space = MEMORY,
     on_progress: Callable[[int], object] = lambda n: None,
 ) -> list[list[str]]:
     """Find stretches of text around words.
@@ -66,6 +73,8 @@ def find_examples(
         As they were given to `read_corpus`.
     threads
         Worker threads; the result does not depend on it.
+    space
+        Where 4 bytes for every row of the table are put.
     on_progress
         Called with the number of bytes on disk read since the last call.
 
@@ -81,11 +90,12 @@ def find_examples(
 
     Notes
     -----
-    One pass over the n-gram table and one over the sources.
+    One pass over the n-gram table, one over the units and one over the sources. Memory: some 100 MB, and a few hundred
+    bytes an example.
     """
     words = take_words(word_table, chosen)
-    found = _find_positions(words, word_table.rows[chosen], word_table.table, corpus, fold_case)
-    picked = _pick(found, corpus.units, n_examples)
+    places = _find_places(words, take(word_table.rows, chosen), word_table.table, corpus, fold_case, space)
+    picked = _pick_places(places, corpus.units, n_examples)
     gathered: dict[tuple[int, int], set[str]] = {}
     options = {"fold_case": fold_case, "bad_bytes": bad_bytes, "threads": threads}
     blocks = read_blocks(sources, encoding=encoding, jsonl_field=jsonl_field, column=column, bad_bytes=bad_bytes)
@@ -105,39 +115,39 @@ class _Occurrences:
     positions: np.ndarray
     words: np.ndarray  # index into the chosen words
     lengths: np.ndarray  # in units
-    contexts: np.ndarray | None = None  # hash of what stands around
+    contexts: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64))  # hash of what stands around
 
     def take(self, index: np.ndarray) -> _Occurrences:
-        contexts = None if self.contexts is None else self.contexts[index]
-        return _Occurrences(self.positions[index], self.words[index], self.lengths[index], contexts)
+        return _Occurrences(*(getattr(self, name)[index] for name in _FIELDS))
 
 
-def _find_positions(
-    words: list[str], rows: np.ndarray, table: NgramTable, corpus: Corpus, fold_case: bool
-) -> _Occurrences:
-    """All places of all words."""
-    word_of_row = np.full(len(table), -1, dtype=np.int64)
+def _find_places(
+    words: list[str], rows: np.ndarray, table: NgramTable, corpus: Corpus, fold_case: bool, space: Space
+) -> Iterator[_Occurrences]:
+    """All places of all words, some at a time."""
+    word_of_row = space.new_array(len(table), np.int32, "the words of examples")
+    word_of_row[:] = -1
     in_table = np.flatnonzero(rows >= 0)
     word_of_row[rows[in_table]] = in_table
-    parts = [*_positions_in_table(word_of_row, table)]
+    yield from _places_in_table(word_of_row, table)
     ids = corpus.ids()
     for index in np.flatnonzero(rows < 0).tolist():
-        parts.append(_positions_of_long(words[index], index, table, corpus.units, ids, fold_case))
-    return _Occurrences(*(np.concatenate([part[i] for part in parts]) for i in range(3)))
+        yield _places_of_long(words[index], index, table, corpus.units, ids, fold_case)
 
 
-_Part = tuple[np.ndarray, np.ndarray, np.ndarray]
-
-
-def _positions_in_table(word_of_row: np.ndarray, table: NgramTable) -> Iterator[_Part]:
+def _places_in_table(word_of_row: np.ndarray, table: NgramTable) -> Iterator[_Occurrences]:
     """The row that is deepest at a position stands for all its ancestors too."""
-    has_word = word_of_row >= 0
+    has_word = np.empty(len(table), np.bool_)
+    for start in range(0, len(table), ROWS_PER_STEP):
+        # Parents stand in front of their extensions, but a step may hold both.
+        level = slice(start, min(start + ROWS_PER_STEP, len(table)))
+        has_word[level] = word_of_row[level] >= 0
     for order in range(2, table.max_order + 1):
-        level = table.rows_of_order(order)
-        has_word[level] |= has_word[table.parents[level]]
-    orders = table.orders()
-    empty = np.empty(0, dtype=np.int64)
-    yield empty, empty, empty
+        rows_of_order = table.rows_of_order(order)
+        for start in range(rows_of_order.start, rows_of_order.stop, ROWS_PER_STEP):
+            level = slice(start, min(start + ROWS_PER_STEP, rows_of_order.stop))
+            has_word[level] |= has_word[table.parents[level]]
+            table.release()
     if len(table) == 0:
         return
     for start in range(0, len(table.deepest), _BATCH):
@@ -145,17 +155,20 @@ def _positions_in_table(word_of_row: np.ndarray, table: NgramTable) -> Iterator[
         positions = np.flatnonzero((rows >= 0) & has_word[rows])
         rows = rows[positions]
         while len(rows):
-            words = word_of_row[rows]
+            words = word_of_row[rows].astype(np.int64)
             is_word = words >= 0
-            yield positions[is_word] + start, words[is_word], orders[rows[is_word]].astype(np.int64)
+            lengths = table.orders_of(rows[is_word]).astype(np.int64)
+            yield _Occurrences(positions[is_word] + start, words[is_word], lengths)
             rows = table.parents[rows].astype(np.int64)
             goes_on = (rows >= 0) & has_word[rows]
             positions, rows = positions[goes_on], rows[goes_on]
+        table.release()
+        release_pages(word_of_row)
 
 
-def _positions_of_long(
+def _places_of_long(
     word: str, index: int, table: NgramTable, units: np.ndarray, ids: dict[str, int], fold_case: bool
-) -> _Part:
+) -> _Occurrences:
     """Places of a word that is longer than the n-grams of the table, by its beginning."""
     spelled = encode_block(word.encode("utf-8"), fold_case=fold_case)
     texts = [_text_of(code, spelled) for code in spelled.codes.tolist()]
@@ -165,7 +178,7 @@ def _positions_of_long(
     for i, unit in enumerate(wanted):
         # The corpus ends in boundaries, so a beginning near its end fails before the end is passed.
         positions = positions[units[np.minimum(positions + i, len(units) - 1)] == unit]
-    return positions, np.full(len(positions), index), np.full(len(positions), len(wanted))
+    return _Occurrences(positions, np.full(len(positions), index), np.full(len(positions), len(wanted)))
 
 
 def _text_of(code: int, block: UnitBlock) -> str:
@@ -174,12 +187,25 @@ def _text_of(code: int, block: UnitBlock) -> str:
     return chr(code) if code < RUN_BASE else block.runs[code - RUN_BASE].decode("utf-8")
 
 
-def _pick(found: _Occurrences, units: np.ndarray, n_examples: int) -> _Occurrences:
+def _pick_places(places: Iterator[_Occurrences], units: np.ndarray, n_examples: int) -> _Occurrences:
+    """`_pick` of all places, of which only those are kept that may still be picked."""
+    nothing = np.empty(0, np.int64)
+    waiting = [_Occurrences(nothing, nothing, nothing, nothing.astype(np.uint64))]
+    n_waiting = 0
+    for found in places:
+        contexts = _hash_contexts(units, found.positions, found.lengths)
+        release_pages(units)
+        waiting.append(_Occurrences(found.positions, found.words, found.lengths, contexts))
+        n_waiting += len(contexts)
+        if n_waiting > MAX_WAITING:
+            waiting, n_waiting = [_pick(waiting, n_examples)], 0
+    return _pick(waiting, n_examples)
+
+
+def _pick(parts: list[_Occurrences], n_examples: int) -> _Occurrences:
     """The places of the ``n_examples`` contexts of each word with the smallest hashes, sorted by position."""
-    contexts = np.empty(len(found.positions), dtype=np.uint64)
-    for start in range(0, len(contexts), _BATCH):
-        batch = slice(start, start + _BATCH)
-        contexts[batch] = _hash_contexts(units, found.positions[batch], found.lengths[batch])
+    found = _Occurrences(*(np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS))
+    contexts = found.contexts
     order = np.lexsort((contexts, found.words))
     words, contexts = found.words[order], contexts[order]
     is_new_word = np.ones(len(order), dtype=np.bool_)
@@ -189,7 +215,7 @@ def _pick(found: _Occurrences, units: np.ndarray, n_examples: int) -> _Occurrenc
     n_before = np.cumsum(is_new)
     ranks: np.ndarray = n_before - np.maximum.accumulate(np.where(is_new_word, n_before, 0))
     kept = order[ranks < n_examples]
-    picked = _Occurrences(found.positions[kept], found.words[kept], found.lengths[kept], contexts[ranks < n_examples])
+    picked = found.take(kept)
     return picked.take(np.lexsort((picked.words, picked.positions)))
 
 

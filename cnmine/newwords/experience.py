@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnmine._memory import release_pages
 from cnmine.newwords.features import MEASURED, READING, ROBUST, Features, stack
 
 CLIP = 4.0  # standard deviations beyond which a feature says no more
@@ -55,6 +56,8 @@ class LogisticWeights:
             terms = expand(matrix, np.array(self.center), np.array(self.spread)) * slopes
             # A matrix product would add in an order that depends on the number of rows.
             result[part] = terms.sum(axis=1) + self.bias
+            for name in self.names:
+                release_pages(features[name])
         return result
 
 

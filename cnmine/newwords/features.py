@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
 
+from cnmine._memory import release_pages
 from cnmine._parallel import map_ordered
+from cnmine._space import MEMORY, Space
 from cnmine.counting.table import NgramTable
 from cnmine.newwords.unigram import Readings
 from cnmine.stats.association import conditional_probabilities, min_split_pmi, npmi
@@ -55,7 +58,8 @@ READING = ("share", "left_edge", "right_edge", "break")
 STATISTICS = tuple(name for name in DIRECTIONS if name not in READING and name != "log_freq")
 MEASURED = (*STATISTICS, "log_freq")
 AUTONOMIES = frozenset({"left_autonomy", "right_autonomy", "autonomy"})
-ROWS_PER_STEP = 1 << 15  # so that what is computed of them stays in the cache
+ROWS_PER_STEP = 1 << 15  # so that what is computed of them stays in the cache …
+STRETCH_ROWS = 1 << 20  # … and from so many of the table, so that what is mapped of it stays small
 
 Features = dict[str, np.ndarray]
 
@@ -69,16 +73,18 @@ class Statistics:
         The n-grams.
     threads
         Worker threads; the values do not depend on them.
+    space
+        Where 16 bytes for every row are put.
     """
 
-    def __init__(self, table: NgramTable, threads: int = 1) -> None:
-        self._table, self._threads = table, threads
+    def __init__(self, table: NgramTable, threads: int = 1, space: Space = MEMORY) -> None:
+        self.table, self._threads, self._space = table, threads, space
 
     @cached_property
     def _rises(self) -> Rises:
-        return measure_rises(self._table, threads=self._threads)
+        return measure_rises(self.table, threads=self._threads, space=self._space)
 
-    def measure(self, rows: np.ndarray, names: tuple[str, ...] = MEASURED) -> Features:
+    def measure(self, rows: np.ndarray, names: tuple[str, ...] = MEASURED, *, space: Space = MEMORY) -> Features:
         """Features of some rows of the table.
 
         Parameters
@@ -87,6 +93,8 @@ class Statistics:
             ``int64[n]``; best ascending.
         names
             Which features, of ``MEASURED``.
+        space
+            Where they are put.
 
         Returns
         -------
@@ -94,19 +102,40 @@ class Statistics:
         its own; an evenness is the entropy over its greatest possible value; the names without a side are
         the weaker of both sides.
         """
+        if np.any(rows[1:] < rows[:-1]):
+            order = np.argsort(rows, kind="stable")
+            ascending = self.measure(rows[order], names, space=space)
+            return {name: _put_back(column, order) for name, column in ascending.items()}
         rises = None if AUTONOMIES.isdisjoint(names) else self._rises
-        columns: Features = {name: np.empty(len(rows), np.float32) for name in names}
+        columns: Features = {name: space.new_array(len(rows), np.float32, "features") for name in names}
 
-        def fill(start: int) -> None:
-            part = slice(start, start + ROWS_PER_STEP)
-            some = _Rows(self._table, rows[part], rises)
+        def fill(part: slice) -> None:
+            some = _Rows(self.table, rows[part], rises)
             for name, column in columns.items():
                 column[part] = some.column(name)
-            self._table.release()
+                release_pages(column)
+            self.table.release()
 
-        for _ in map_ordered(fill, range(0, len(rows), ROWS_PER_STEP), threads=self._threads):
+        for _ in map_ordered(fill, _steps(rows), threads=self._threads):
             pass
         return columns
+
+
+def _steps(rows: np.ndarray) -> Iterator[slice]:
+    """Slices of ascending rows, each of which looks at a stretch of the table that is not too long."""
+    start = 0
+    while start < len(rows):
+        stop = int(np.searchsorted(rows, rows[start] + STRETCH_ROWS))
+        stop = min(stop, start + ROWS_PER_STEP)
+        yield slice(start, stop)
+        start = stop
+
+
+def _put_back(column: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """What was sorted by ``order``, as it was before."""
+    original = np.empty_like(column)
+    original[order] = column
+    return original
 
 
 class _Rows:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnmine._memory import release_pages
 from cnmine.errors import UsageError
+from cnmine.newwords.ranking import steps
 
 if TYPE_CHECKING:
     from cnmine.newwords.discovery import WordTable
@@ -64,12 +66,17 @@ def select_words(
         raise UsageError(f"top is {top}; it must be at least 1")
     if min_len < 1 or (max_len is not None and max_len < min_len):
         raise UsageError(f"lengths from {min_len} to {max_len} make no sense; give 1 <= min_len <= max_len")
-    is_kept = np.ones(len(word_table.words), dtype=np.bool_)
-    if not include_known:
-        is_kept &= ~word_table.is_known
-    if min_score is not None:
-        is_kept &= word_table.scores >= min_score
-    rows = np.flatnonzero(is_kept)
+    found = [np.zeros(0, np.int64)]
+    for part in steps(len(word_table.words)):
+        is_kept = np.ones(part.stop - part.start, dtype=np.bool_)
+        if not include_known:
+            is_kept &= ~word_table.is_known[part]
+        if min_score is not None:
+            is_kept &= word_table.scores[part] >= min_score
+        found.append(np.flatnonzero(is_kept) + part.start)
+        release_pages(word_table.is_known)
+        release_pages(word_table.scores)
+    rows = np.concatenate(found)
     if exclude or include_pattern is not None or min_len > 1 or max_len is not None:
         search = re.compile(include_pattern or "").search
         words = take_words(word_table, rows)

@@ -20,6 +20,7 @@ from cnmine._space import MEMORY, Space
 from cnmine.counting.table import NgramTable
 from cnmine.dtypes import N_BOUNDARIES
 from cnmine.newwords import _unigram_kernels as kernels
+from cnmine.newwords.ranking import steps, take
 
 N_ITERATIONS = 4
 # Spans that the iterations read; the last pass reads all of them. Estimates on more change nothing.
@@ -28,6 +29,7 @@ UNITS_PER_TASK = 1 << 20
 # The guess weighs as much as this many places at which the candidate stands.
 PRIOR_PLACES = 1.0
 UNKNOWN_COUNT = 0.5
+SUM_BYTES = 96  # of memory for a candidate and thread, of which the sums are a third
 FULL_SAMPLE = np.uint64(1 << 32)
 
 
@@ -58,6 +60,7 @@ def read_candidates(
     guesses: np.ndarray,
     *,
     threads: int = 1,
+    budget_bytes: int | None = None,
     space: Space = MEMORY,
     on_progress: Callable[[int], None] = lambda n: None,
 ) -> Readings:
@@ -76,6 +79,8 @@ def read_candidates(
         the reading of a candidate with few places.
     threads
         Worker threads; the result does not depend on it, nor on the order of the text.
+    budget_bytes
+        Memory for sums: with less than 96 bytes for each candidate and thread there are fewer threads.
     space
         Where 4 bytes for every row of the table are put, and the sample.
     on_progress
@@ -92,32 +97,44 @@ def read_candidates(
     over the sample, and one over all. Memory: some 60 bytes a candidate, and 32 for each of them and each thread.
     """
     n_single = int(table.order_offsets[1])
-    node_rows = np.concatenate([np.arange(n_single), rows])
-    nearest = space.new_array(len(table), np.int32, "the words at every place")
-    nearest[:] = -1
-    nearest[node_rows] = np.arange(len(node_rows), dtype=np.int32)
-    up = np.empty(len(node_rows), dtype=np.int32)
-    kernels.link_nodes(nearest, table.parents, up)
-
-    text = _Text(units, table.deepest, nearest, list(_tasks(units)), threads)
-    counts = table.counts[node_rows].astype(np.float64)
-    priors = np.concatenate([np.ones(n_single), guesses])
-    links = (up, table.orders_of(node_rows))
-    for array in (table.counts, table.parents, nearest):
-        release_pages(array)
-    shares = priors
+    n_nodes = n_single + len(rows)
+    if budget_bytes is not None:
+        threads = min(threads, max(1, budget_bytes // (SUM_BYTES * (n_nodes + 1))))
+    text, links, counts = _link_nodes(units, table, rows, threads, space)
+    shares = priors = np.concatenate([np.ones(n_single), guesses])
+    del rows, guesses
     if N_ITERATIONS:
         sample = text.draw(_sampling_threshold(table.n_tokens), space)
         for _ in range(N_ITERATIONS):
             shares = _estimate(sample, (*links, *_weights(counts, shares)), priors, threads, on_progress)
+        del sample
     lattice = (*links, *_weights(counts, shares))
+    del shares, priors
 
     def read(task: tuple[int, int], sums: np.ndarray) -> None:
         kernels.add_edges(*text.take(task), lattice, sums)
 
-    sums = _add_up(read, text.tasks, (len(node_rows), 4), threads, on_progress)
-    means = sums[n_single:] / kernels.ONE / counts[n_single:, None]
-    return Readings(*(np.ascontiguousarray(column) for column in means.T))
+    sums = _add_up(read, text.tasks, (n_nodes, 4), threads, on_progress)[n_single:]
+    return Readings(*(sums[:, i] / kernels.ONE / counts[n_single:] for i in range(4)))
+
+
+def _link_nodes(
+    units: np.ndarray, table: NgramTable, rows: np.ndarray, threads: int, space: Space
+) -> tuple[_Text, tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """The text with a node for every unit and candidate at its places; parent and length of each node; its count."""
+    node_rows = np.concatenate([np.arange(table.order_offsets[1]), rows])
+    nearest = space.new_array(len(table), np.int32, "the words at every place")
+    up = np.empty(len(node_rows), dtype=np.int32)
+    for part in steps(len(table)):
+        nearest[part] = -1
+        mine = slice(*np.searchsorted(node_rows, (part.start, part.stop)))
+        nearest[node_rows[mine]] = np.arange(mine.start, mine.stop, dtype=np.int32)
+        kernels.link_nodes((part.start, part.stop), nearest, table.parents, up)
+        release_pages(table.parents)
+        release_pages(nearest)
+    counts = take(table.counts, node_rows).astype(np.float64)
+    text = _Text(units, table.deepest, nearest, list(_tasks(units)), threads)
+    return text, (up, table.orders_of(node_rows)), counts
 
 
 def units_to_read(n_units: int) -> int:

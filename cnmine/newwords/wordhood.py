@@ -16,6 +16,7 @@ import numpy as np
 
 from cnmine._parallel import map_ordered
 from cnmine.newwords.features import DIRECTIONS, READING, ROBUST, STATISTICS, Features, stack
+from cnmine.newwords.ranking import steps, take
 
 MIN_KNOWN = 50  # dictionary words in the corpus; with fewer there is nothing to learn from
 N_FOLDS = 3
@@ -70,9 +71,12 @@ def judge_by_dictionary(
     c depends on the length: a dictionary knows most words of two units but few longer ones.
     """
     probabilities = _probability_of_entry(features, is_known, seed, threads, on_progress)
-    lengths = features["length"].astype(np.int64)
-    coverage = estimate_coverage(probabilities, is_known, lengths)[lengths]
-    return np.log(probabilities / (1.0 - probabilities) * (1.0 - coverage) / coverage)
+    lengths = features["length"].astype(np.uint8)
+    coverages = estimate_coverage(probabilities, is_known, lengths)
+    for part in steps(len(lengths)):
+        some, coverage = probabilities[part], coverages[lengths[part]]
+        probabilities[part] = np.log(some / (1.0 - some) * (1.0 - coverage) / coverage)
+    return probabilities
 
 
 def _probability_of_entry(
@@ -84,17 +88,15 @@ def _probability_of_entry(
     dropped from the examples with the probability that it is one. Then each view of the features is fitted;
     the result is the mean of their log odds.
     """
-    matrices = [stack(features, names) for names in VIEWS]
-    directions = [[DIRECTIONS[name] for name in names] for names in VIEWS]
     folds, is_drawn = _draw_folds(len(is_known), seed)
 
     def cross_fit(views: list[int], is_example: np.ndarray) -> np.ndarray:
         def fit(task: tuple[int, int]) -> np.ndarray:
             view, fold = task
-            chosen = is_example & (folds != fold)
-            return _fit_and_predict(matrices[view], is_known, chosen, folds == fold, directions[view], seed)
+            examples = np.flatnonzero(is_example & (folds != fold))
+            return _fit_and_predict(features, is_known, examples, np.flatnonzero(folds == fold), VIEWS[view], seed)
 
-        results = np.empty((len(VIEWS), len(is_known)))
+        results = np.empty((len(views), len(is_known)))
         tasks = list(product(views, range(N_FOLDS)))
         for (view, fold), probabilities in zip(tasks, map_ordered(fit, tasks, threads=threads), strict=True):
             results[view, folds == fold] = probabilities
@@ -103,10 +105,15 @@ def _probability_of_entry(
 
     first = cross_fit([0], is_drawn)[0]
     # Dropping at random does what a weight would do; weights make the learner several times slower.
-    luck = np.random.default_rng((seed, 1)).random(len(is_known))
-    second = cross_fit([0, 1], is_drawn & (is_known | (luck >= first)))
-    log_odds = np.log(second / (1.0 - second)).mean(axis=0)
-    return 1.0 / (1.0 + np.exp(-log_odds))
+    is_example = is_drawn & (is_known | (np.random.default_rng((seed, 1)).random(len(is_known)) >= first))
+    del first
+    second = cross_fit([0, 1], is_example)
+    result = np.empty(len(is_known))
+    for part in steps(len(result)):
+        some = second[:, part]
+        log_odds = np.log(some / (1.0 - some)).mean(axis=0)
+        result[part] = 1.0 / (1.0 + np.exp(-log_odds))
+    return result
 
 
 def estimate_coverage(probabilities: np.ndarray, is_known: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -146,25 +153,33 @@ def _draw_folds(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _fit_and_predict(
-    matrix: np.ndarray,
+    features: Features,
     is_known: np.ndarray,
-    is_example: np.ndarray,
-    is_scored: np.ndarray,
-    directions: list[int],
+    examples: np.ndarray,
+    scored: np.ndarray,
+    names: tuple[str, ...],
     seed: int,
 ) -> np.ndarray:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    labels = is_known[is_example]
+    labels = is_known[examples]
     if labels.all() or not labels.any():
-        return np.full(int(is_scored.sum()), 0.5)
+        return np.full(len(scored), 0.5)
+    directions = [DIRECTIONS[name] for name in names]
     model = HistGradientBoostingClassifier(monotonic_cst=directions, random_state=seed, **TREES)
+    probabilities = np.empty(len(scored))
     # One fit a thread: the learner's own threads wait for one another by spinning, which takes minutes
     # on a machine with other work to do.
     with _openmp().limit(limits=1, user_api="openmp"):
-        model.fit(matrix[is_example], labels)
-        probabilities = model.predict_proba(matrix[is_scored])[:, 1]
+        model.fit(_take(features, names, examples), labels)
+        for part in steps(len(scored)):
+            probabilities[part] = model.predict_proba(_take(features, names, scored[part]))[:, 1]
     return np.clip(probabilities, 1e-9, 1 - 1e-9)
+
+
+def _take(features: Features, names: tuple[str, ...], rows: np.ndarray) -> np.ndarray:
+    """``float32[len(rows), len(names)]``; some features of some candidates."""
+    return stack({name: take(features[name], rows) for name in names}, names)
 
 
 _controllers: list[Any] = []

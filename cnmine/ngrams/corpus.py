@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from cnmine.counting.corpus import MAX_UNITS, PADDING, Corpus, merge_boundaries
+from cnmine._space import MEMORY, Space
+from cnmine.counting.corpus import MAX_UNITS, Corpus, merge_boundaries, write_units
 from cnmine.dtypes import N_BOUNDARIES, UNIT
 from cnmine.errors import UsageError
+from cnmine.io.units import join_blocks
 from cnmine.ngrams.lookup import NgramStore
 from cnmine.sorting.spill import SortedRun
 
 ITEMS_PER_PIECE = 1 << 22
 
 
-def load_corpus(store: NgramStore) -> Corpus:
+def load_corpus(store: NgramStore, space: Space = MEMORY) -> Corpus:
     """Take the text out of a store, to be worked on like one that was read from files.
 
     Everything that does not depend on the order of the text comes out the same.
+
+    Parameters
+    ----------
+    store
+        Whose text was cut at punctuation.
+    space
+        Where the text is put.
 
     Raises
     ------
@@ -27,7 +38,7 @@ def load_corpus(store: NgramStore) -> Corpus:
 
     Notes
     -----
-    Time: linear, some 0.2 s for 100 MB of text. Memory: 2 bytes a unit.
+    Time: linear, some 0.2 s for 100 MB of text. Memory: 2 bytes a unit in ``space``.
     """
     if store.settings["punctuation"] != "drop":
         raise UsageError(f"{store.path}: punctuation was kept, as for language models; count the text without that")
@@ -43,11 +54,10 @@ def load_corpus(store: NgramStore) -> Corpus:
     unit_of_id = np.zeros(N_BOUNDARIES + store.n_units, dtype=UNIT)
     unit_of_id[:N_BOUNDARIES] = np.arange(N_BOUNDARIES)
     unit_of_id[N_BOUNDARIES + kept] = np.arange(N_BOUNDARIES, N_BOUNDARIES + len(kept))
-    units = np.zeros(len(text) + PADDING, dtype=UNIT)
-    for start, stop in pieces:
-        units[start:stop] = unit_of_id[text.decode(start, stop)]
+    read: Iterator[np.ndarray] = (unit_of_id[text.decode(start, stop)] for start, stop in pieces)
     if store.n_units > MAX_UNITS:
-        units = np.concatenate([merge_boundaries(units[: len(text)]), np.zeros(PADDING, dtype=UNIT)])
+        read = join_blocks((merge_boundaries(piece), True) for piece in read)
+    units = write_units(read, len(text) + 1, space)
     texts = [text.decode("utf-8") for text in SortedRun.from_store(store.store).list_units()]
     settings = store.settings
     return Corpus(

@@ -34,6 +34,12 @@ def map_array(file: Any, n_items: int, dtype: np.typing.DTypeLike) -> np.memmap:
     return np.memmap(file, dtype, "r+", shape=(n_items,))
 
 
+def check_temp_dir(path: str) -> None:
+    """Raise a UsageError if this is no directory that can be written to."""
+    if not os.path.isdir(path) or not os.access(path, os.W_OK | os.X_OK):
+        raise UsageError(f"{path}: is no directory that can be written to; choose another --temp-dir")
+
+
 class Scratch:
     """A context manager; the directory itself is made when it is first needed.
 
@@ -59,8 +65,7 @@ class Scratch:
         self._stack = ExitStack()
 
     def __enter__(self) -> Scratch:
-        if not os.path.isdir(self.parent) or not os.access(self.parent, os.W_OK | os.X_OK):
-            raise UsageError(f"{self.parent}: is no directory that can be written to; choose another --temp-dir")
+        check_temp_dir(self.parent)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:

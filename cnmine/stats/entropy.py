@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
+from cnmine._memory import release_pages
 from cnmine._parallel import map_ordered
+from cnmine._space import MEMORY, Space
 from cnmine.counting.table import NO_ROW, ROWS_PER_STEP, NgramTable
 from cnmine.errors import UsageError
 from cnmine.stats.extension import HasNeighbours, neighbours
@@ -84,58 +85,90 @@ def freedom(table: NgramTable, *, boundary: str = "single") -> np.ndarray:
 
 @dataclass(frozen=True)
 class Rises:
-    """How the branching entropy rises from shorter n-grams to those of each order, over all their occurrences.
+    """How the branching entropy rises from shorter n-grams to those of a table.
 
     Attributes
     ----------
+    left, right
+        ``float64[n]``, nats; to every row from that without its first unit, and without its last.
     means, deviations
-        ``float64[2, max_order + 1]``, nats; to the left, to the right. A deviation is 0 where all rise alike.
+        ``float64[2, max_order + 1]``; of these, left and right, over all occurrences of the n-grams of each order. A
+        deviation is 0 where all rise alike.
     """
 
+    left: np.ndarray
+    right: np.ndarray
     means: np.ndarray
     deviations: np.ndarray
 
 
-SIDES = ("left", "right")
+def measure_rises(table: NgramTable, *, boundary: str = "single", threads: int = 1, space: Space = MEMORY) -> Rises:
+    """What `autonomy` compares.
 
-
-def measure_rises(table: NgramTable, *, boundary: str = "single", threads: int = 1) -> Rises:
-    """Mean and standard deviation of the rises that `autonomy` compares with, over all n-grams of each order.
-
-    Parameters are those of `branching_entropy`.
-
-    Notes
-    -----
-    Every n-gram weighs as much as its count. Summed in steps of ``ROWS_PER_STEP`` rows, whatever the memory and the
-    threads.
+    Parameters
+    ----------
+    table, boundary
+        As for `branching_entropy`.
+    threads
+        Worker threads; the result does not depend on them.
+    space
+        Where the rises are put.
     """
-    means, deviations = np.zeros((2, len(SIDES), table.max_order + 1))
+    sides = []
+    moments = np.zeros((2, 2, table.max_order + 1))
+    for side, shorter in ((0, table.suffixes), (1, table.parents)):
+        rises = _compute_rises(table, ("left", "right")[side], shorter, boundary, threads, space)
+        for order in range(1, table.max_order + 1):
+            moments[:, side, order] = _weighted_moments(rises, table.counts, table.rows_of_order(order))
+        sides.append(rises)
+    return Rises(*sides, *moments)
 
-    def add(task: tuple[int, int, int, float]) -> tuple[float, float]:
-        side, start, stop, origin = task
-        rows = np.arange(start, stop)
-        rises = _rises(table, rows, SIDES[side], boundary) - origin
-        weights = table.counts[rows]
+
+def _compute_rises(
+    table: NgramTable, side: str, shorter: np.ndarray, boundary: str, threads: int, space: Space
+) -> np.ndarray:
+    n = len(table)
+    entropies, rises = (space.new_array(n, np.float64, "branching entropies") for _ in range(2))
+    beside = neighbours(table, side)
+
+    def measure(start: int) -> None:
+        part = slice(start, start + ROWS_PER_STEP)
+        entropies[part] = _entropies(table.counts[part], beside.boundaries[part], beside.spreads[part], boundary)
         table.release()
-        return float((weights * rises).sum()), float((weights * rises * rises).sum())
+        release_pages(entropies)
 
-    for side, order in product(range(len(SIDES)), range(1, table.max_order + 1)):
-        level = table.rows_of_order(order)
-        if level.start == level.stop:
-            continue
-        # Sums of squares of what is far from 0 would lose digits; the first rise is near enough to the mean.
-        origin = float(_rises(table, np.arange(level.start, level.start + 1), SIDES[side], boundary)[0])
-        starts = range(level.start, level.stop, ROWS_PER_STEP)
-        tasks = [(side, start, min(start + ROWS_PER_STEP, level.stop), origin) for start in starts]
-        total, squares = np.sum(list(map_ordered(add, tasks, threads=threads)), axis=0)
-        weight = float(table.counts[level].sum())
-        mean = total / weight
-        means[side, order] = origin + mean
-        deviation = np.sqrt(max(squares / weight - mean**2, 0.0))
-        # A deviation of nothing but rounding errors is none.
-        deviations[side, order] = deviation if deviation > MIN_DEVIATION else 0.0
-    table.release()
-    return Rises(means, deviations)
+    def subtract(start: int) -> None:
+        part = slice(start, start + ROWS_PER_STEP)
+        above = shorter[part]
+        rises[part] = entropies[part] - np.where(above != NO_ROW, entropies[above], 0.0)
+        for array in (shorter, entropies, rises):
+            release_pages(array)
+
+    for step in (measure, subtract):
+        for _ in map_ordered(step, range(0, n, ROWS_PER_STEP), threads=threads):
+            pass
+    return rises
+
+
+def _weighted_moments(values: np.ndarray, weights: np.ndarray, rows: slice) -> tuple[float, float]:
+    """Mean and standard deviation of some rows, a step at a time."""
+    if rows.start == rows.stop:
+        return 0.0, 0.0
+    # Sums of squares of what is far from 0 would lose digits; the first value is near enough to the mean.
+    origin = float(values[rows.start])
+    weight = total = squares = 0.0
+    for start in range(rows.start, rows.stop, ROWS_PER_STEP):
+        part = slice(start, min(start + ROWS_PER_STEP, rows.stop))
+        some, counts = values[part] - origin, weights[part]
+        weight += float(counts.sum())
+        total += float((counts * some).sum())
+        squares += float((counts * some * some).sum())
+        release_pages(values)
+        release_pages(weights)
+    mean = total / weight
+    deviation = float(np.sqrt(max(squares / weight - mean**2, 0.0)))
+    # A deviation of nothing but rounding errors is none.
+    return origin + mean, deviation if deviation > MIN_DEVIATION else 0.0
 
 
 def autonomy(
@@ -170,24 +203,9 @@ def autonomy(
     known = rises or measure_rises(table, boundary=boundary)
     orders = table.orders_of(chosen)
     found = []
-    for side, name in enumerate(SIDES):
+    for side, values in enumerate((known.left, known.right)):
         deviations = known.deviations[side][orders]
-        distances = _rises(table, chosen, name, boundary) - known.means[side][orders]
+        distances = values[chosen] - known.means[side][orders]
         found.append(np.divide(distances, deviations, out=np.zeros(len(chosen)), where=deviations > 0))
+        release_pages(values)
     return found[0], found[1]
-
-
-def _rises(table: NgramTable, rows: np.ndarray, side: str, boundary: str) -> np.ndarray:
-    """Rise of the entropy to some n-grams from those without the outermost unit of that side."""
-    beside = neighbours(table, side)
-
-    def entropies(rows: np.ndarray) -> np.ndarray:
-        return _entropies(table.counts[rows], beside.boundaries[rows], beside.spreads[rows], boundary)
-
-    rises = entropies(rows)
-    shorter = (table.suffixes if side == "left" else table.parents)[rows]
-    is_longer = shorter != NO_ROW
-    if is_longer.all():
-        return rises - entropies(shorter)
-    rises[is_longer] -= entropies(shorter[is_longer])
-    return rises

@@ -7,11 +7,17 @@ import gzip
 import io
 import json
 import os
+from pathlib import Path
 
 import pytest
 
+from cnmine._space import MEMORY
+from cnmine.cli import memory, room
 from cnmine.cli import newwords as newwords_module
 from cnmine.cli.newwords import Settings, command
+from cnmine.sorting.pool import ArrayPool
+
+SAMPLE = Path(__file__).parents[2] / "data" / "sample.txt"
 
 TEXT = "区块链好。" * 6 + "发展，发展，发展，发展，发展！" + "5G手机\n" * 5
 COLUMNS = ["word", "score", "count", "cohesion", "left_entropy", "right_entropy", "autonomy", "share"]
@@ -56,6 +62,8 @@ def test_newwords__calls_the_library_with_the_documented_defaults(invoke, discov
             "max_len": 6,
             "seed": 0,
             "threads": 1,
+            "budget_bytes": None,
+            "space": MEMORY,
         }
     ]
 
@@ -243,16 +251,71 @@ def test_newwords__missing_file_and_directory(invoke, discovery, tmp_path):
     assert got.code == 2
 
 
-def test_newwords__memory_is_checked_before_and_after_reading(invoke, discovery, tmp_path):
+def test_newwords__memory_of_cut_is_checked_before_and_after_reading(invoke, discovery, tmp_path):
+    """The other methods go over the disk."""
     plain, packed = tmp_path / "a.txt", tmp_path / "a.gz"
     plain.write_bytes("好\n".encode() * 300_000)
     packed.write_bytes(gzip.compress(plain.read_bytes()))
     for path in (plain, packed):
-        got = invoke("newwords", path, "--no-dict", "-m", "355M")
+        got = invoke("newwords", path, "--no-dict", "-m", "355M", "--method", "cut")
         assert got.code == 5
-        assert "1 MB of text need about 360 MB of memory and --memory allows 355 MB" in got.stderr
+        assert "1 MB of text need about 358 MB of memory and --memory allows 355 MB" in got.stderr
     assert discovery.calls == []
+    assert invoke("newwords", packed, "--no-dict", "-m", "355M").code == 0
+    assert discovery.calls[0]["budget_bytes"] < 5_000_000
+    assert discovery.calls[0]["space"].is_mapped
+    assert invoke("newwords", packed, "--no-dict", "-m", "1GiB", "--method", "cut").code == 0
     assert invoke("newwords", packed, "--no-dict", "-m", "1GiB").code == 0
+    assert [(call["budget_bytes"], call["space"]) for call in discovery.calls[1:]] == [(None, MEMORY)] * 2
+
+
+def test_newwords__too_little_memory_for_any_text(invoke, discovery, corpus):
+    got = invoke("newwords", corpus, "--no-dict", "-m", "100M")
+    assert (got.code, got.stdout) == (5, "")
+    assert "--memory allows 100 MB, and 350 MB are taken before any text is read; raise it" in got.stderr
+
+
+def test_newwords__a_place_for_temporary_files_that_is_none(invoke, discovery, corpus, tmp_path):
+    got = invoke("newwords", corpus, "--no-dict", "-T", tmp_path / "none")
+    assert got.code == 2
+    assert "none: is no directory that can be written to; choose another --temp-dir" in got.stderr
+
+
+@pytest.mark.parametrize("source", ["text", "stdin", "store"])
+@pytest.mark.parametrize(
+    "options", [["--examples", "2"], ["--method", "cohesion"], ["--method", "entropy", "--all"], ["--min-score", "0"]]
+)
+def test_newwords__same_bytes_over_the_disk(invoke, monkeypatch, tmp_path, source, options):
+    """The sample as if it were larger than the memory."""
+    if source != "text" and options[0] == "--examples":
+        options = ["--all"]
+    stdin = SAMPLE.read_bytes() if source == "stdin" else b""
+    store = tmp_path / "sample.store"
+    if source == "store":
+        assert invoke("count", SAMPLE, "-o", store, "-q").code == 0
+    args = ["newwords", {"text": SAMPLE, "stdin": "-", "store": store}[source], "--no-dict", "-q", *options]
+    whole = invoke(*args, stdin=stdin)
+    assert (whole.code, whole.stdout.count("\n") > 10) == (0, True)
+    pools = []
+
+    class Pool(ArrayPool):
+        def __init__(self, *args):
+            super().__init__(*args)
+            pools.append(self)
+            self.n_files = 0
+
+        def new_file(self):
+            self.n_files += 1
+            return super().new_file()
+
+    monkeypatch.setattr(room, "ArrayPool", Pool)
+    monkeypatch.setattr(memory, "NEEDED_BYTES", (350_000_000, 1e6))
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    for limit in ("350M", "352M"):
+        assert invoke(*args, "-m", limit, "-T", temporary, "-t", "2", stdin=stdin) == whole
+    assert all(pool.n_files > 5 for pool in pools)
+    assert list(temporary.iterdir()) == []
 
 
 def test_newwords__quiet_and_verbose(invoke, discovery, corpus):

@@ -18,6 +18,7 @@ from cnmine.counting.corpus import PADDING, read_corpus
 from cnmine.dtypes import N_BOUNDARIES
 from cnmine.errors import CorpusError
 from cnmine.io.paths import Source
+from cnmine.sorting.pool import ArrayPool
 
 TEXT = "中国人民，“中国”\nPM2.5和5G：中国的iPhone\n的的的人"
 pieces = st.sampled_from(["中", "国", "的", "，", "“", "”", "\n", " ", "ab", "AB", "C++", "1.5", "𠮷", "a" * 70])
@@ -187,3 +188,14 @@ def test_read_corpus__bad_bytes(tmp_path):
     assert corpus.n_bad == 1
     assert read_corpus([*sources, *sources], bad_bytes="replace").n_bad == 2
     assert len(notices) == 1
+
+
+@pytest.mark.parametrize("budget", [0, 100, 10**6])
+@pytest.mark.parametrize("block_bytes", [7, 64, 1 << 22])
+def test_read_corpus__same_units_over_the_disk(write, tmp_path, budget, block_bytes):
+    sources = write(TEXT, "，", "。" + TEXT + "！", "", "Ab中AB“好”" * 50)
+    whole = read_corpus(sources)
+    with ArrayPool(budget, str(tmp_path)) as space:
+        corpus = read_corpus(sources, block_bytes=block_bytes, space=space)
+    npt.assert_array_equal(corpus.units, whole.units)
+    assert corpus.vocabulary == whole.vocabulary

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from cnmine.errors import CorpusError, ResourceError, UsageError
 from cnmine.io.paths import find_sources
 from cnmine.lm import estimate, levels, train
-from cnmine.lm.levels import ArrayPool, Column
+from cnmine.lm.levels import Column
 from cnmine.lm.train import train_from_store, train_model
 from cnmine.ngrams.build import count_corpus
+from cnmine.sorting.pool import ArrayPool
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "lm"
 FALLBACK = (0.5, 1.0, 1.5)

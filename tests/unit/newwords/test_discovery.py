@@ -12,20 +12,26 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 
+from cnmine._space import MEMORY
+from cnmine.counting import counter, shards
+from cnmine.counting import table as table_module
 from cnmine.counting.corpus import read_corpus
 from cnmine.counting.counter import count_ngrams
 from cnmine.counting.table import NO_ROW
-from cnmine.errors import StoreError, UsageError
+from cnmine.errors import ResourceError, StoreError, UsageError
 from cnmine.evaluation.newwords import Ranking, evaluate_new, gold_from_list
 from cnmine.io.paths import find_sources
+from cnmine.newwords import features, learner, ranking, unigram
 from cnmine.newwords.cutting import THRESHOLDS, cut_words
 from cnmine.newwords.dictionary import load_dictionary
-from cnmine.newwords.discovery import METHODS, MIN_GUESS, SHOWN, WITHOUT_DICTIONARY, discover_words
+from cnmine.newwords.discovery import METHODS, SHOWN, discover_words
 from cnmine.newwords.experience import EXPERIENCE
 from cnmine.newwords.features import Statistics
-from cnmine.newwords.selection import split_units
+from cnmine.newwords.learner import MIN_GUESS, WITHOUT_DICTIONARY
+from cnmine.newwords.selection import select_words, split_units
 from cnmine.newwords.unigram import units_to_read
 from cnmine.newwords.wordhood import MIN_KNOWN, N_FITS
+from cnmine.sorting.pool import ArrayPool
 from cnmine.stats.association import min_split_pmi
 from cnmine.stats.entropy import autonomy, freedom
 
@@ -79,6 +85,43 @@ def assert_same(found, expected):
     for name in ("scores", "counts", "is_known", "shares"):
         npt.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
     assert found.notes == expected.notes
+
+
+@pytest.mark.parametrize("method", ["distant", "cohesion", "entropy", "cut"])
+@pytest.mark.parametrize("budget", [0, 10_000_000])
+def test_discover_words__the_same_over_the_disk(corpus, find, monkeypatch, tmp_path, threads, method, budget):
+    """Every array is a map of a file, and whatever goes in steps or parts goes in many."""
+    for module, name, value in (
+        (counter, "MIN_PART_POSITIONS", 500),
+        (shards, "BLOCK_UNITS", 1000),
+        (shards, "SHARD_POSITIONS", 200),
+        (table_module, "ROWS_PER_STEP", 50),
+        (features, "ROWS_PER_STEP", 50),
+        (features, "STRETCH_ROWS", 70),
+        (unigram, "UNITS_PER_TASK", 1000),
+        (ranking, "MIN_BUDGET_BYTES", 5000),
+        (ranking.steps, "__defaults__", (30,)),
+        (learner, "GUESSED_PER_STEP", 64),
+    ):
+        monkeypatch.setattr(module, name, value)
+    with ArrayPool(0, str(tmp_path)) as pool:
+        units = pool.new_array(len(corpus.units), np.uint16, "the text")
+        units[:] = corpus.units
+        mapped = dataclasses.replace(corpus, units=units)
+        options = {"method": method, "dictionary": dictionary(), "threads": threads}
+        found = discover_words(mapped, **options, budget_bytes=budget, space=pool)
+    expected = find(method)
+    assert_same(found, expected)
+    chosen = np.array([3, 0, 17, len(found.words) - 1])
+    for name, column in found.measure(chosen).items():
+        npt.assert_array_equal(column, expected.measure(chosen)[name], err_msg=name)
+    npt.assert_array_equal(select_words(found, min_score=0.3), select_words(expected, min_score=0.3))
+
+
+def test_discover_words__says_how_much_memory_is_missing(corpus, monkeypatch):
+    monkeypatch.setattr(learner, "MIN_BUDGET_BYTES", 0)
+    with pytest.raises(ResourceError, match=r"\d+ n-grams may be words, which takes 0 MB more than --memory allows"):
+        discover_words(corpus, dictionary=None, budget_bytes=10)
 
 
 # --- what the table holds -----------------------------------------------------------------------------
@@ -336,6 +379,8 @@ def test_discover_words__documented_defaults():
         "cut_thresholds": THRESHOLDS,
         "back_check": "strict",
         "experience": EXPERIENCE,
+        "budget_bytes": None,
+        "space": MEMORY,
     }
     assert defaults["dictionary"] is inspect.Parameter.empty
     assert defaults["cut_thresholds"] == inspect.signature(cut_words).parameters["thresholds"].default

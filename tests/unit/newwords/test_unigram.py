@@ -15,6 +15,7 @@ from cnmine.counting.counter import count_ngrams
 from cnmine.newwords import unigram
 from cnmine.newwords._unigram_kernels import MAX_SPAN
 from cnmine.newwords.unigram import read_candidates, units_to_read
+from cnmine.sorting.pool import ArrayPool
 
 # The hash that draws the sample wraps around on purpose; NumPy warns of it where kernels are not compiled.
 pytestmark = pytest.mark.filterwarnings("ignore:overflow encountered in scalar multiply:RuntimeWarning")
@@ -140,6 +141,34 @@ def test_read_candidates__of_spans_too_long_to_be_read_at_once(length, threads):
     )
     assert long.shape == short.shape
     npt.assert_allclose(long, short, atol=0.05)
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=6), st.integers(1, 30), st.sampled_from([3, 5, 8]))
+def test_tasks__end_where_spans_do_or_where_they_are_cut(lengths, size, most):
+    """A span longer than what is read at once falls into pieces counted from its beginning."""
+    units = join([[5] * length for length in lengths])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unigram, "UNITS_PER_TASK", size)
+        patch.setattr(unigram.kernels, "MAX_SPAN", most)
+        tasks = list(unigram._tasks(units))
+    assert [start for start, _ in tasks] == [0, *(stop for _, stop in tasks[:-1])]
+    assert tasks[-1][1] == len(units)
+    assert all(stop - start <= size + most for start, stop in tasks)
+    origin = 0
+    cuts = {len(units)}
+    for position, unit in enumerate(units.tolist()):
+        if unit < 4:
+            cuts.add(position)
+            origin = position + 1
+        elif (position - origin) % most == 0:
+            cuts.add(position)
+    assert {stop for _, stop in tasks} <= cuts
+
+
+def test_read_candidates__same_bits_with_little_memory(parts, tmp_path):
+    units = join(parts)
+    whole = read(units)
+    npt.assert_array_equal(read(units, threads=2, budget_bytes=0, space=ArrayPool(0, str(tmp_path))), whole)
 
 
 def test_read_candidates__without_candidates(parts):

@@ -85,9 +85,9 @@ def test_judge_by_dictionary__learns_from_a_sample_of_many_candidates(monkeypatc
     sizes = []
     fit_and_predict = wordhood._fit_and_predict
 
-    def fit(matrix, is_known, is_example, *rest):
-        sizes.append(int(is_example.sum()))
-        return fit_and_predict(matrix, is_known, is_example, *rest)
+    def fit(features, is_known, examples, *rest):
+        sizes.append(len(examples))
+        return fit_and_predict(features, is_known, examples, *rest)
 
     monkeypatch.setattr(wordhood, "_fit_and_predict", fit)
     log_odds = judge_by_dictionary(features, is_known)
@@ -102,10 +102,10 @@ def test_judge_by_dictionary__never_fits_to_what_it_scores(monkeypatch):
     scored = []
     fit_and_predict = wordhood._fit_and_predict
 
-    def fit(matrix, is_known, is_example, is_scored, *rest):
-        assert not np.any(is_example & is_scored)
-        scored.append(is_scored)
-        return fit_and_predict(matrix, is_known, is_example, is_scored, *rest)
+    def fit(features, is_known, examples, rows, *rest):
+        assert not set(examples) & set(rows)
+        scored.append(np.isin(np.arange(600), rows))
+        return fit_and_predict(features, is_known, examples, rows, *rest)
 
     monkeypatch.setattr(wordhood, "_fit_and_predict", fit)
     judge_by_dictionary(features, is_known)
@@ -145,17 +145,17 @@ def test_judge_by_dictionary__takes_off_what_the_coverage_says():
 def test_fit_and_predict__obeys_the_directions(view, name):
     """Even where the examples say the opposite."""
     names = VIEWS[view]
-    directions = [DIRECTIONS[other] for other in names]
     column = names.index(name)
     generator = np.random.default_rng(0)
     matrix = generator.normal(size=(900, len(names))).astype(np.float32)
     matrix[600:750] = matrix[750:]
     matrix[600:750, column] += generator.uniform(0.1, 3, 150).astype(np.float32)
-    is_example = np.arange(900) < 600
+    features = dict(zip(names, matrix.T, strict=True))
+    examples, scored = np.arange(600), np.arange(600, 900)
     other = names.index("share")
     for sign in (1, -1):
         label = matrix[:, other] + sign * matrix[:, column] > 0
-        raised, plain = wordhood._fit_and_predict(matrix, label, is_example, ~is_example, directions, 0).reshape(2, 150)
+        raised, plain = wordhood._fit_and_predict(features, label, examples, scored, names, 0).reshape(2, 150)
         assert np.all((raised - plain) * DIRECTIONS[name] >= 0)
         assert np.any(raised != plain) == (sign == DIRECTIONS[name])
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cnmine.counting.counter import count_ngrams
 from cnmine.errors import UsageError
-from cnmine.stats.extension import boundary_shares, extension_shares, quotation_shares
+from cnmine.stats.extension import boundary_shares, extension_shares, quotation_shares, take_rows
 
 corpora = st.lists(st.integers(0, 7), max_size=150).map(lambda units: [0, *units, *[0] * 8])
 options = st.fixed_dictionaries({"max_order": st.integers(1, 7), "min_count": st.integers(1, 4)})
@@ -43,3 +43,12 @@ def test_shares__refuse_an_unknown_side_and_accept_an_empty_table(function):
     assert function(table, "right").shape == (0,)
     with pytest.raises(UsageError):
         function(table, "both")
+
+
+def test_take_rows__is_the_table_at_these_rows(make_units):
+    table = count_ngrams(make_units(), max_order=3, min_count=2)
+    rows = np.array([7, 0, len(table) - 1])
+    taken = take_rows(table, rows)
+    for name, values in vars(taken).items():
+        npt.assert_array_equal(values, getattr(table, name)[rows], err_msg=name)
+    npt.assert_array_equal(extension_shares(taken, "left"), extension_shares(table, "left")[rows])
