@@ -10,11 +10,6 @@ import numpy as np
 class Space:
     """Room in memory, for as much as is asked for."""
 
-    @property
-    def is_mapped(self) -> bool:
-        """Whether arrays may be maps of files, the pages of which count as memory until they are let go of."""
-        return False
-
     def new_array(self, shape: int | tuple[int, ...], dtype: np.typing.DTypeLike, what: str) -> np.ndarray:
         """An array to be filled; ResourceError if there is no room.
 

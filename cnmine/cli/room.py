@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from cnmine._space import MEMORY, Space
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 DISK_BYTES = 4  # of temporary files for a byte of text, at least; 6 or 7 if it is large and varied
 POOL_SHARE, WORK_SHARE = 0.1, 0.7  # of the budget; the rest is for pages of files that are in use
+READ_SHARE = 0.35  # while a text is read that may fit: what fits does not touch the disk
 
 
 class Room:
@@ -50,9 +52,10 @@ class Room:
     def __init__(self, settings: Settings, sources: list[Source]) -> None:
         self._limit = memory_limit(settings.memory)
         self._is_resident = settings.method == "cut"  # segments of any length are counted in memory
-        self._pool: ArrayPool | None = None
+        self._pools = ExitStack()
         self.space: Space = MEMORY
         self.budget_bytes: int | None = None
+        self._temp_dir = settings.temp_dir
         if settings.temp_dir:
             check_temp_dir(settings.temp_dir)
         n_bytes = sum(source.n_bytes or 0 for source in sources)
@@ -65,28 +68,34 @@ class Room:
         if self._is_resident:
             check_memory(n_bytes, self._limit)
             return
-        budget = working_bytes(self._limit)
-        if budget is not None:
-            # Also for what fits, whose size may not be known yet: it does not leave the memory.
+        self._budget = working_bytes(self._limit)
+        if self._budget is not None:
+            share = READ_SHARE
             if not fits_memory(n_bytes, self._limit):
                 check_disk(settings.temp_dir, n_bytes)
-            self._pool = ArrayPool(int(POOL_SHARE * budget), settings.temp_dir)
-            self.space = self._pool
-            self.budget_bytes = int(WORK_SHARE * budget)
+                share = POOL_SHARE
+            self.space = self._new_pool(int(share * self._budget))
 
     def __enter__(self) -> Room:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._pool is not None:
-            self._pool.__exit__(*error)
+        self._pools.close()
 
     def see(self, corpus: Corpus) -> None:
         """Decide anew when the size of the text is known; ResourceError if it cannot be worked on."""
         if self._is_resident:
             check_memory(corpus.n_bytes, self._limit)
         elif fits_memory(corpus.n_bytes, self._limit):
-            self.space, self.budget_bytes = MEMORY, None
+            self.space = MEMORY
+        elif self._budget is not None and isinstance(self.space, ArrayPool):
+            # What the text itself takes in memory, it takes until the end.
+            over = self.space.n_taken - int(POOL_SHARE * self._budget)
+            self.space = self._new_pool(max(0, -over))
+            self.budget_bytes = int(WORK_SHARE * self._budget) - max(0, over)
+
+    def _new_pool(self, budget_bytes: int) -> ArrayPool:
+        return self._pools.enter_context(ArrayPool(budget_bytes, self._temp_dir))
 
 
 def check_disk(temp_dir: str | None, n_bytes: int) -> None:

@@ -73,9 +73,9 @@ class ArrayPool(Space):
             file.close()
 
     @property
-    def is_mapped(self) -> bool:
-        """Whether there is a budget, so that arrays may be maps."""
-        return self._free_bytes is not None
+    def n_taken(self) -> int:
+        """Bytes of memory that are in use."""
+        return 0 if self._budget_bytes is None or self._free_bytes is None else self._budget_bytes - self._free_bytes
 
     def new_array(self, shape: int | tuple[int, ...], dtype: np.typing.DTypeLike, what: str) -> np.ndarray:
         """An array of any shape and content; ``what`` it holds is for the message if there is no room."""

@@ -68,7 +68,7 @@ def test_newwords__over_the_disk_ended_at_any_moment_leaves_nothing(
         assert found in (code, 0)
         assert found == 0 or err.strip().endswith(last)
         assert os.listdir(temporary) == []
-        assert target.read_bytes() == (whole if found == 0 else b"old")
+        assert target.read_bytes() in ((whole,) if found == 0 else (whole, b"old"))
 
 
 @posix
