@@ -40,7 +40,7 @@ from cnmine.newwords.dictionary import load_dictionary
 MIN_COUNT = 5
 MAX_LEN = 6
 SORT_REPEATS = 3
-PLUMBING = ("release_pages", "sigmoid", "steps")  # of no interest by themselves
+PLUMBING = ("put", "release_pages", "sigmoid", "steps", "take", "trim_heap")  # of no interest by themselves
 
 
 class Timer:
