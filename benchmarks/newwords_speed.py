@@ -21,7 +21,7 @@ from pathlib import Path
 
 import corpora
 import runs
-from processes import launcher, run_process
+from processes import launcher, run_apart, run_process
 
 PARTS = ("help", "command", "stages")
 # Whole commands that are measured, by the name of what they do. The last ones are there to compare with.
@@ -146,7 +146,7 @@ def run_sizes(arguments: argparse.Namespace, recorder: runs.Recorder) -> None:
     for size_mb in arguments.sizes:
         with tempfile.TemporaryDirectory(prefix="cnmine-", dir=arguments.temp_dir) as folder:
             path = Path(folder, "corpus.txt")
-            corpus, _ = corpora.make_long_corpus(path, int(size_mb * 1e6), arguments.data)
+            corpus, _ = run_apart(corpora.make_long_corpus, path, int(size_mb * 1e6), arguments.data)
             if path.stat().st_size < (1 - corpora.SLACK) * size_mb * 1e6:
                 runs.report(f"{size_mb:g} MB: the corpora have {path.stat().st_size / 1e6:.1f} MB")
             for measure in parts:

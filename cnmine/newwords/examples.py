@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 WIDTH = 20  # characters shown on each side
 CONTEXT_UNITS = 12  # units on each side that tell one occurrence from another
-_BATCH = 1 << 20  # positions looked at together
-MAX_WAITING = 1 << 21  # places of words that wait for being picked
+_BLOCK_BYTES = 1 << 20  # each takes twenty times as much with the offsets of its units
+_BATCH = 1 << 18  # positions looked at together
+MAX_WAITING = 1 << 19  # places of words that wait for being picked
 _FIELDS = ("positions", "words", "lengths", "contexts")
 _MARGIN_BYTES = 4 * WIDTH + 256  # of the neighbouring blocks: the width, and the longest word
 _BREAKS = str.maketrans("\t\r\v\f\0", "     ")
@@ -98,7 +99,14 @@ def find_examples(
     picked = _pick_places(places, corpus.units, n_examples)
     gathered: dict[tuple[int, int], set[str]] = {}
     options = {"fold_case": fold_case, "bad_bytes": bad_bytes, "threads": threads}
-    blocks = read_blocks(sources, encoding=encoding, jsonl_field=jsonl_field, column=column, bad_bytes=bad_bytes)
+    blocks = read_blocks(
+        sources,
+        encoding=encoding,
+        jsonl_field=jsonl_field,
+        column=column,
+        bad_bytes=bad_bytes,
+        block_bytes=_BLOCK_BYTES,
+    )
     encoded = encode_blocks(blocks, with_offsets=True, **options)  # type: ignore[arg-type]
     for group, text in _recover(picked, encoded, corpus, on_progress):
         texts = gathered.setdefault(group, set())
