@@ -1,4 +1,4 @@
-"""Where arrays live that last: here in memory; `cnmine.sorting.space` knows a place on disk for large ones."""
+"""Where arrays live that last: here in memory; `cnmine.sorting.pool` knows a place on disk for large ones."""
 
 from __future__ import annotations
 
