@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,6 +17,25 @@ LAUNCHER = ROOT / "cli.py"
 def finish(process, timeout=300):
     out, err = process.communicate(timeout=timeout)
     return process.returncode, out, err
+
+
+def take_first_line(process, data):
+    """Feed a process and let ``head -1`` read what it writes; the line, and how the process ended."""
+    feeder = threading.Thread(target=_feed, args=(process.stdin, data))
+    feeder.start()
+    first = subprocess.run(["head", "-1"], stdin=process.stdout, capture_output=True, check=True).stdout
+    process.stdout.close()
+    process.stdout = process.stdin = None
+    feeder.join()
+    return first, finish(process)
+
+
+def _feed(pipe, data):
+    try:
+        with pipe:
+            pipe.write(data)
+    except BrokenPipeError:
+        pass
 
 
 def run_to_end(*args, launcher=LAUNCHER):

@@ -9,11 +9,10 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
-from process.outcomes import ROOT, assert_fails, digest, finish, names, run_to_end, wait_until
+from process.outcomes import ROOT, assert_fails, digest, finish, names, run_to_end, take_first_line, wait_until
 
 from cnmine.linking.kb import open_kb
 from cnmine.linking.model_file import open_linker
@@ -177,22 +176,9 @@ def test_link__full_device_is_a_failure(start, made, args):
 )
 def test_link__head_takes_the_first_line(start, made, args):
     process = start(*fill(args, made), stdin=subprocess.PIPE)
-    feeder = threading.Thread(target=feed, args=(process.stdin, "胜利\n苹果公司\n李娜在武汉\n".encode() * 5000))
-    feeder.start()
-    first = subprocess.run(["head", "-1"], stdin=process.stdout, capture_output=True, check=True).stdout
-    process.stdout.close()
-    process.stdout = process.stdin = None
-    feeder.join()
-    assert finish(process) == (0, None, b"")
+    first, outcome = take_first_line(process, "胜利\n苹果公司\n李娜在武汉\n".encode() * 5000)
+    assert outcome == (0, None, b"")
     assert first.endswith(b"\n") and first.count(b"\n") == 1
-
-
-def feed(pipe, data):
-    try:
-        with pipe:
-            pipe.write(data)
-    except BrokenPipeError:
-        pass
 
 
 # Kills and signals

@@ -19,7 +19,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from process.outcomes import LAUNCHER, ROOT, assert_fails, digest, finish, names, run_to_end, wait_until
+from process.outcomes import (
+    LAUNCHER,
+    ROOT,
+    assert_fails,
+    digest,
+    finish,
+    names,
+    run_to_end,
+    take_first_line,
+    wait_until,
+)
 
 from cnmine.counting import codes
 from cnmine.ngrams import build
@@ -172,22 +182,9 @@ def test_cnmine__a_device_is_no_place_for_a_store(start, texts, stores, full_dev
 @pytest.mark.parametrize("args", [("ngrams", "STORE", "--order", "2"), ("lookup", "STORE", "-")])
 def test_cnmine__head_takes_the_first_line(start, stores, args, lexicon):
     process = start(*[stores[0] if arg == "STORE" else arg for arg in args], stdin=subprocess.PIPE)
-    feeder = threading.Thread(target=feed, args=(process.stdin, ("\n".join(lexicon) + "\n").encode() * 100))
-    feeder.start()
-    first = subprocess.run(["head", "-1"], stdin=process.stdout, capture_output=True, check=True).stdout
-    process.stdout.close()
-    process.stdout = process.stdin = None
-    feeder.join()
-    assert finish(process) == (0, None, b"")
+    first, outcome = take_first_line(process, ("\n".join(lexicon) + "\n").encode() * 100)
+    assert outcome == (0, None, b"")
     assert first.endswith(b"\n") and first.count(b"\n") == 1
-
-
-def feed(pipe, data):
-    try:
-        with pipe:
-            pipe.write(data)
-    except BrokenPipeError:
-        pass
 
 
 # Kills and signals
