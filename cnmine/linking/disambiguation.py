@@ -303,7 +303,7 @@ def decision_features(
     features: np.ndarray,
     scores: np.ndarray,
     counts: LinkCounts,
-    log_freqs: np.ndarray,
+    names: Names,
 ) -> tuple[np.ndarray, np.ndarray]:
     """What decides whether a span is a mention, and whether of NIL.
 
@@ -321,7 +321,7 @@ def decision_features(
         (candidates.rows, candidates.offsets, log_odds),
         (scores, features, best, seconds, np.array(_DECISION_COLUMNS)),
         counts.tables,
-        (log_freqs, float(log_freqs.min())),
+        (names.key_log_freqs, names.lowest_log_freq),
         out,
     )
     return out, best

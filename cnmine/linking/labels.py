@@ -18,6 +18,7 @@ from cnmine.linking.pieces import join_lines
 from cnmine.linking.records import Record, is_nil
 
 UNKNOWN_ENTITY = -1  # an id that the knowledge base does not have: tells of mentions only
+NO_MENTION = -2
 _TYPE_KINDS, _WORD_KINDS = 127, 128
 
 
@@ -58,6 +59,13 @@ class Block:
     features: np.ndarray = field(default_factory=lambda: np.zeros((0, len(FEATURES)), np.float32))
     scores: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     counts: LinkCounts | None = None
+
+    @property
+    def gold(self) -> np.ndarray:
+        """``int64``, what each kept span was labelled with; ``NO_MENTION`` if with nothing."""
+        gold = np.full(len(self.spans.table), NO_MENTION, np.int64)
+        gold[self.rows] = self.entities
+        return gold[self.kept]
 
 
 def read_block(labelled: Sequence[LabeledText], names: Names, first_text: int = 0) -> Block:

@@ -205,9 +205,7 @@ class Linker:
         candidates = find_candidates(self._names, spans, rows)
         features = self._maker.features(spans, candidates, self.model.counts)
         scores = self.model.ranker.score(features)
-        table, best = decision_features(
-            spans, log_odds, candidates, features, scores, self.model.counts, self._names.key_log_freqs
-        )
+        table, best = decision_features(spans, log_odds, candidates, features, scores, self.model.counts, self._names)
         gains, nil = self.model.judge(table, best >= 0)
         return Decisions(candidates, scores, best, gains, nil)
 

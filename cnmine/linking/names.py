@@ -150,6 +150,11 @@ class Names:
         n_learned = len(self.learned.texts)
         return np.append(freqs, np.full(n_learned, self.kb.log_freq_floor, np.float32)) if n_learned else freqs
 
+    @cached_property
+    def lowest_log_freq(self) -> float:
+        """The lowest of `key_log_freqs`, which stands for what is no key as well."""
+        return float(self.key_log_freqs.min())
+
     @property
     def key_offsets(self) -> np.ndarray:
         """``int64[n_keys + 1]``; the entities of key ``i`` are ``key_entities[key_offsets[i]:key_offsets[i + 1]]``."""

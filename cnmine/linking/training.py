@@ -224,11 +224,9 @@ class _Trainer:
         tables, labels, entities, has_any = [], [], [], []
         for block in blocks:
             table, best = self.table(block)
-            gold = np.full(len(block.spans.table), UNKNOWN_ENTITY, np.int64)
-            gold[block.rows] = block.entities
             tables.append(table)
             labels.append(block.is_mention[block.kept] != 0)
-            entities.append(gold[block.kept])
+            entities.append(block.gold)
             has_any.append(best >= 0)
         table, is_mention = np.concatenate(tables), np.concatenate(labels)
         gold, has = np.concatenate(entities), np.concatenate(has_any)
@@ -249,7 +247,7 @@ class _Trainer:
             block.features,
             block.scores,
             block.counts,
-            block.names.key_log_freqs,
+            block.names,
         )
 
     def tune(self, blocks: Sequence[Block], model: LinkerModel) -> None:
@@ -289,9 +287,7 @@ class _Trainer:
         table, best = self.table(block)
         has_any = best >= 0
         gains, nil = model.judge(table, has_any)
-        gold = np.full(len(block.spans.table), -2, np.int64)
-        gold[block.rows] = block.entities
-        gold = gold[block.kept]
+        gold = block.gold
         firsts = np.append(block.candidates.entities, -3)[np.where(has_any, best, -1)]
         is_unknown = gold == UNKNOWN_ENTITY  # whatever is answered cannot be judged
         return gains, nil, (gold == NIL_ENTITY) | is_unknown, (gold == firsts) | is_unknown
@@ -313,10 +309,7 @@ def _choices(block: Block) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features of the candidates of mentions whose entity is among them; their offsets; the right ones."""
     candidates = block.candidates
     assert candidates is not None
-    gold = np.full(len(block.spans.table), UNKNOWN_ENTITY, np.int64)
-    gold[block.rows] = block.entities
-    gold = gold[block.kept]
-    right = np.flatnonzero(candidates.entities == gold[candidates.owners])
+    right = np.flatnonzero(candidates.entities == block.gold[candidates.owners])
     owners = candidates.owners[right]
     used = np.isin(candidates.owners, owners)
     offsets = np.append(0, np.cumsum(np.diff(candidates.offsets)[owners]))
@@ -352,12 +345,10 @@ def _fit_trees(choices: Sequence[tuple]) -> Trees:
 def _count_right(scores: np.ndarray, block: Block) -> int:
     candidates = block.candidates
     assert candidates is not None
-    gold = np.full(len(block.spans.table), UNKNOWN_ENTITY, np.int64)
-    gold[block.rows] = block.entities
     owners = candidates.owners
     best = np.full(len(block.kept), -np.inf)
     np.maximum.at(best, owners, scores)
-    right = candidates.entities == gold[block.kept][owners]
+    right = candidates.entities == block.gold[owners]
     return int((right & (scores >= best[owners])).sum())
 
 
